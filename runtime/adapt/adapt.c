@@ -223,8 +223,8 @@ static bool check_inputs(const struct graph *g, struct report *r)
 static bool take_steps(struct adapt *a)
 {
     return adapt_inference(a) && adapt_batch(a) && adapt_defaults(a) && adapt_affine(a) && adapt_products(a) &&
-           adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) && prove(a) && adapt_head(a) &&
-           adapt_roles(a) && check_choices(a);
+           adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) && adapt_copies(a) && prove(a) &&
+           adapt_head(a) && adapt_roles(a) && check_choices(a);
 }
 
 /* The model that came out, and the others gone. One that nothing was changed of is a copy. */

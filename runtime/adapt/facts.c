@@ -169,6 +169,8 @@ const struct value *facts_weight(const bool *active, const struct node *n, const
         for (int k = 0; k < n->inputs; k++) {
             const struct value *v = n->in[k];
 
+            if (v && v == besides && depth)
+                return NULL; /* another layer stands between */
             if (v && v != besides && !active[v->id] && is_weight(v))
                 return v;
             if (v && active[v->id] && ++inputs)

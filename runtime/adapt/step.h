@@ -51,6 +51,7 @@ adapt_step adapt_products;      /* products.c: factors that were moved */
 adapt_step adapt_normalization; /* normalization.c */
 adapt_step adapt_vanished;      /* vanished.c: biases of zeros */
 adapt_step adapt_untie;         /* untie.c: constants that were merged */
+adapt_step adapt_copies;        /* copies.c: constants that were computed of a parameter */
 adapt_step adapt_head;          /* head.c */
 adapt_step adapt_roles;         /* roles.c: metadata */
 

@@ -551,7 +551,7 @@ bool frame_run(struct frame *f, struct report *r)
 void frame_commit(struct frame *f)
 {
     for (const struct bound *b = f->last; b; b = b->before)
-        for (size_t k = 0; k < b->program->next_state_count; k++) {
+        for (size_t k = b->program->next_state_count; k-- > 0;) { /* from the last on: one may be the next of another */
             const struct next_state *c = &b->program->next_states[k];
             const int64_t bytes = tensor_bytes(&f->tensors[c->in]);
 

@@ -33,7 +33,7 @@ static bool is_mean(const struct value *v)
 
     while (n && n->def->flags & OP_REARRANGES && n->in[0])
         n = n->in[0]->producer;
-    return n && node_is(n, &op_reduce_mean);
+    return n && (node_is(n, &op_reduce_mean) || node_is(n, &op_global_average_pool));
 }
 
 /* Of what is subtracted from only the beta of a normalisation learns, beta - mean * factor. */
@@ -106,9 +106,56 @@ bool says_batch_normalization(const char *name)
     return false;
 }
 
+/* The input of a node of two that depends on the activations, where the other does not; NULL where that is not so. */
+static const struct value *active_input(const struct candidate *c, const struct node *n)
+{
+    if (n->inputs != 2 || !n->in[0] || !n->in[1] || c->active[n->in[0]->id] == c->active[n->in[1]->id])
+        return NULL;
+    return n->in[c->active[n->in[0]->id] ? 0 : 1];
+}
+
+/* Is it a mean, or a difference of two, and an epsilon? */
+static bool is_variance(const struct candidate *c, const struct value *v)
+{
+    const struct node *n = v ? v->producer : NULL;
+
+    while (n && node_is(n, &op_add) && (v = active_input(c, n)))
+        n = v->producer;
+    return is_mean(v) || (n && node_is(n, &op_sub) && is_mean(n->in[0]));
+}
+
+/* Is it a deviation of the activations, or its reciprocal, scaled or not? */
+static bool is_deviation(const struct candidate *c, const struct value *v)
+{
+    for (const struct node *n = v ? v->producer : NULL; n && n->in[0]; n = v->producer) {
+        const bool root = node_is(n, &op_sqrt) || node_is(n, &op_pow);
+        const bool scaled = node_is(n, &op_mul) || node_is(n, &op_div);
+
+        if (root && is_variance(c, n->in[0]))
+            return true;
+        if (!root && !scaled && !node_is(n, &op_reciprocal) && !node_is(n, &op_cast) &&
+            !(n->def->flags & OP_REARRANGES))
+            return false;
+        v = scaled ? active_input(c, n) : n->in[0];
+        if (!v)
+            return false;
+    }
+    return false;
+}
+
+/* Is it x / deviation, one part of what Keras' LayerNormalization adds up? */
+static bool is_divided(const struct candidate *c, const struct value *v)
+{
+    const struct node *n = v->producer;
+
+    return n && node_is(n, &op_mul) && (is_deviation(c, n->in[0]) || is_deviation(c, n->in[1]));
+}
+
 /* Comes it from a normalisation by what was computed of the activations, (x - mean) / deviation? */
 static bool is_normalized(const struct candidate *c, const struct value *v)
 {
+    if (is_deviation(c, v))
+        return true;
     for (const struct node *n = v->producer; n && n->in[0]; n = v->producer) {
         const bool arithmetic =
             n->inputs == 2 && n->in[1] &&
@@ -117,7 +164,8 @@ static bool is_normalized(const struct candidate *c, const struct value *v)
         if (!arithmetic && !(n->def->flags & OP_REARRANGES))
             return false;
         if (arithmetic && c->active[n->in[0]->id] && c->active[n->in[1]->id])
-            return node_is(n, &op_mul) || node_is(n, &op_div);
+            return node_is(n, &op_mul) || node_is(n, &op_div) ||
+                   (node_is(n, &op_add) && (is_divided(c, n->in[0]) || is_divided(c, n->in[1])));
         v = n->in[arithmetic && !c->active[n->in[0]->id] ? 1 : 0];
     }
     return false;

@@ -1,7 +1,9 @@
 #include "train/prepare.h"
+#include "data/element.h"
 #include "ops/registry.h"
 #include "plan/program.h"
 #include "train/calibrate.h"
+#include "train/decided.h"
 #include "train/edit.h"
 #include <string.h>
 
@@ -59,13 +61,75 @@ static bool own_copy(struct edit *e, Onnx__NodeProto *n, size_t k, const struct 
     return ok;
 }
 
+/* Who reads a running mean. */
+struct statistics {
+    const Onnx__NodeProto *first;
+    int readers; /* calls of the one layer */
+    bool mixed;  /* another layer does */
+};
+
 /* A copy of a model that becomes one that can be trained. */
 struct preparing {
     const struct model *from;
     struct edit e;
     struct map values;         /* of `from`, by name */
+    struct map layers;         /* struct statistics, by the name of the mean */
+    struct decided roles;      /* that the file tells */
     struct program *constants; /* NULL: not needed yet */
 };
+
+/* Are all four the same? */
+static bool is_same_layer(const Onnx__NodeProto *a, const Onnx__NodeProto *b)
+{
+    for (size_t k = 1; k <= VARIANCE; k++)
+        if (strcmp(a->input[k], b->input[k]) != 0)
+            return false;
+    return true;
+}
+
+static bool has_statistics(const Onnx__NodeProto *n)
+{
+    return is_op(n, &op_batch_normalization) && n->n_input > VARIANCE;
+}
+
+static bool list_layers(struct preparing *p)
+{
+    for (size_t k = 0; k < p->e.graph->n_node; k++) {
+        const Onnx__NodeProto *n = p->e.graph->node[k];
+        const struct value *mean = has_statistics(n) ? map_get(&p->values, n->input[MEAN]) : NULL;
+        void **slot = mean ? map_put(&p->layers, mean->name, p->e.report) : NULL; /* that of the copy may change */
+        struct statistics *s;
+
+        if (!mean)
+            continue;
+        if (!slot || (!*slot && !(*slot = arena_alloc(&p->e.arena, sizeof *s, p->e.report))))
+            return false;
+        s = *slot;
+        s->first = s->first ? s->first : n;
+        s->readers++;
+        s->mixed |= !is_same_layer(s->first, n);
+    }
+    return true;
+}
+
+static bool holds(const struct preparing *p, const char *name, double number)
+{
+    const struct value *v = map_get(&p->values, name);
+    const struct tensor *t = v ? v->initializer : NULL;
+
+    return t && tensor_is_uniform(t) && element_getter(t->dtype)(t->data, 0) == number;
+}
+
+/* Is it one layer that is called several times, and has one set of statistics? In a network that was never trained
+ * exporters may have merged what several began with, where the file does not tell. */
+static bool is_called_again(const struct preparing *p, const Onnx__NodeProto *n)
+{
+    const struct statistics *s = map_get(&p->layers, n->input[MEAN]);
+
+    return s && !s->mixed && s->readers == edit_readers(&p->e, n->input[MEAN]) &&
+           s->readers == edit_readers(&p->e, n->input[VARIANCE]) &&
+           (decided_of(&p->roles, n->input[MEAN]) || !(holds(p, n->input[MEAN], 0) && holds(p, n->input[VARIANCE], 1)));
+}
 
 /* Where statistics are neither an initializer nor an input, the content that planning knows becomes one. */
 static bool own_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
@@ -87,8 +151,7 @@ static bool own_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
 
 static bool own_statistics(struct preparing *p, Onnx__NodeProto *n)
 {
-    return !is_op(n, &op_batch_normalization) || n->n_input <= VARIANCE ||
-           (own_statistic(p, n, MEAN) && own_statistic(p, n, VARIANCE));
+    return !has_statistics(n) || is_called_again(p, n) || (own_statistic(p, n, MEAN) && own_statistic(p, n, VARIANCE));
 }
 
 static bool untie_node(struct preparing *p, Onnx__NodeProto *n)
@@ -110,12 +173,17 @@ static bool give_own(struct model *copy, const struct model *m, bool untie, stru
     bool ok;
 
     map_init(&p.values, &copy->budget);
-    ok = edit_begin(&p.e, copy, r) && graph_names(m->graph, &p.values, r);
+    map_init(&p.layers, &copy->budget);
+    map_init(&p.roles.names, &copy->budget);
+    ok = edit_begin(&p.e, copy, r) && graph_names(m->graph, &p.values, r) &&
+         decided_read(&p.roles, m, DECIDED_ROLE, &copy->budget, r) && list_layers(&p);
     for (size_t k = 0; ok && k < p.e.graph->n_node; k++)
         ok = own_statistics(&p, p.e.graph->node[k]);
     for (size_t k = 0; ok && untie && k < p.e.graph->n_node; k++)
         ok = untie_node(&p, p.e.graph->node[k]);
     program_free(p.constants);
+    decided_release(&p.roles);
+    map_release(&p.layers);
     map_release(&p.values);
     return edit_end(&p.e) && ok;
 }

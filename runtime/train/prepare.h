@@ -1,5 +1,5 @@
 /* A copy of a model made fit for training: in inference form, with statistics of its own for each
- * BatchNormalization. */
+ * BatchNormalization: all calls of one layer have one set. */
 #ifndef KILN_TRAIN_PREPARE_H
 #define KILN_TRAIN_PREPARE_H
 

@@ -588,6 +588,7 @@ static bool take_decisions(struct search *s)
         struct parameter *p = &s->out->at[k];
         const char *said = decided_of(&s->roles, p->value->name);
 
+        p->said = said;
         p->layer = decided_of(&s->layers, p->value->name);
         if (!p->layer && !(p->layer = layer_name(p, s->arena, s->report)))
             return false;

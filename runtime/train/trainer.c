@@ -125,7 +125,7 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
         *slot = *slot ? *slot : &t->states[k];
     }
     for (size_t k = 0; k < t->trainable; k++)
-        if (t->states[k].parameter->readers > 1)
+        if (t->states[k].parameter->readers > 1 && !t->states[k].parameter->said)
             warn(r, NULL,
                  "'%s' is read in %d places and trained as one: shared, or merged by an exporter (--untie: one "
                  "for each)",

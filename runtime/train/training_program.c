@@ -18,6 +18,7 @@ struct build {
     struct emitter e;
     struct report *report;
     struct value **state;  /* by state: in this graph; float where the file's type is float16 or bfloat16 */
+    struct value **moved;  /* likewise: a statistic, as the latest node that moves it leaves it; NULL: none has yet */
     struct value **slots;  /* of the trainable ones, one after the other */
     bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
 };
@@ -150,18 +151,24 @@ static bool note_roles(struct build *b)
 }
 
 /* What the operator itself changes it reads as the state is, not rounded: a share of a float16 that is lost in each
- * step would never come. */
-static void read_statistics(const struct build *b, struct node *n)
+ * step would never come. Its next values are the outputs behind the first. Where a layer is called several times each call
+ * goes on from where the one before has left it, as in Keras and PyTorch. */
+static void move_statistics(const struct build *b, struct node *n)
 {
     const struct trainer *t = b->trainer;
+    int next = 1;
 
     for (const struct op_parameter *p = n->def->parameters; p && p->use; p++) {
         if (p->use != PARAMETER_IS_STATISTIC)
             continue;
         for (size_t k = t->trainable; k < t->state_count; k++)
-            if (n->in[p->input] == copied(b->program, t->states[k].parameter->value))
-                n->in[p->input] = b->state[k];
+            if (n->in[p->input] == copied(b->program, t->states[k].parameter->value)) {
+                n->in[p->input] = b->moved[k] ? b->moved[k] : b->state[k];
+                b->moved[k] = n->out[next];
+                break;
+            }
         n->def = n->op->defs;
+        next++;
     }
 }
 
@@ -174,7 +181,6 @@ static bool train_node(struct build *b, struct node *n)
     memcpy(attrs, n->attrs, n->def->attrs_size);
     n->def->train(attrs);
     n->attrs = attrs;
-    read_statistics(b, n);
     for (int k = 0; k < n->def->training_outputs; k++) {
         struct value *v = node_output(n, k);
 
@@ -183,6 +189,7 @@ static bool train_node(struct build *b, struct node *n)
         if (n->outputs <= k)
             n->outputs = k + 1;
     }
+    move_statistics(b, n);
     return true;
 }
 
@@ -549,10 +556,11 @@ static bool build(struct build *b)
     p->graph->report = b->report;
     b->e = (struct emitter){ .graph = p->graph, .report = b->report };
     b->state = arena_array(&p->arena, t->state_count, sizeof *b->state, b->report);
+    b->moved = arena_array(&p->arena, t->state_count, sizeof *b->moved, b->report);
     b->slots = arena_array(&p->arena, t->trainable * MAX_SLOTS, sizeof *b->slots, b->report);
     p->x = arena_array(&p->arena, t->inputs, sizeof *p->x, b->report);
     p->gradient = training ? arena_array(&p->arena, t->trainable, sizeof *p->gradient, b->report) : NULL;
-    if (!b->state || !b->slots || !p->x || (training && !p->gradient) || !release_state(b))
+    if (!b->state || !b->moved || !b->slots || !p->x || (training && !p->gradient) || !release_state(b))
         return false;
     p->inputs = t->inputs;
     for (size_t k = 0; k < t->inputs; k++)

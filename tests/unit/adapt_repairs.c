@@ -1,6 +1,7 @@
 /* What exporters do to a network beside its normalisation: factors that they move, biases that they leave out, constants
  * that they merge, layers that are used again. */
 #include "adapting.h"
+#include "ops/registry.h"
 
 #define KERAS    FROM("tf2onnx")
 #define MEASURED "mean and variance measured, epsilon 0.001\n"
@@ -53,6 +54,7 @@ END_TEST
 #define LAYER(name)                                                                                                    \
     name ": a layer without a bias (doubtful): it gets one of zeros, as Keras' layers begin with: zeros are not "      \
          "exported, and no layer of the file has any\n"
+#define BEFORE(name) name ": a layer without a bias, before another layer (doubtful): left as it is\n"
 #define WEIGHTS                                                                                                        \
     "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
     "= {0,1}, float[1,1,1,1] n = {3}> "
@@ -142,10 +144,37 @@ static const struct adapt_case biases[] = {
     { .text = KERAS IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2] s = {1,2}, float[2] m = {3,4}, float[2] v = {1,1}>\n"
                           "{ h = Conv (x, w) y = BatchNormalization (h, s, s, m, v) }",
       .found = "" },
-    { .text = KERAS IMAGE WEIGHTS "{ h = Conv (x, w) [\"p\"] y = Conv (h, u) }",
-      .found = LAYER("p"),
+    { .text = KERAS IMAGE WEIGHTS "{ [\"a\"] h = Conv (x, w) [\"p\"] y = Conv (h, u) }",
+      .found = BEFORE("a") LAYER("p"),
       .ops = "Conv Conv",
       .values = { { "p/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"a\"] h = Conv (x, w) [\"p\"] y = Conv (h, u) }",
+      .as = "a=bias",
+      .found = LAYER("a") LAYER("p"),
+      .ops = "Conv Conv" },
+    /* where names say that it is another layer, it had one; a residual sum may read it, too */
+    { .text = KERAS IMAGE WEIGHTS "{ [\"m/a/Conv2D\"] h = Conv (x, w) [\"m/a_1/Conv2D\"] y = Conv (h, u) }",
+      .found = LAYER("m/a/Conv2D") LAYER("m/a_1/Conv2D"),
+      .ops = "Conv Conv",
+      .values = { { "m/a/bias", "trainable", { 0, 0 } }, { "m/a_1/bias", "trainable", { 0, 0 } } } },
+    { .text = KERAS FLAT MATRICES "{ [\"a/MatMul\"] h = MatMul (x, w) t = Reshape (h, s)\n"
+                                  "[\"b/MatMul\"] k = MatMul (t, u) y = Add (h, k) }",
+      .found = LAYER("a/MatMul") LAYER("b/MatMul"),
+      .ops = "MatMul Add Reshape MatMul Add Add" },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"m/s/Conv2D/depthwise\"] h = Conv (x, w) [\"m/s/Conv2D\"] y = Conv (h, u) }",
+      .found = LAYER("m/s/Conv2D"),
+      .ops = "Conv Conv" },
+    { .text = KERAS IMAGE WEIGHTS "{ [\"m/s/separable_conv2d/depthwise\"] h = Conv (x, w)\n"
+                                  "[\"m/b/batchnorm/mul_2\"] y = Conv (h, u) }",
+      .as = "m/b=none",
+      .found = "m/b: no BatchNormalization, as asked (likely): left as it is\n" LAYER("m/b/batchnorm/mul_2"),
+      .ops = "Conv Conv" },
+    /* a table of positions is no bias */
+    { .text = KERAS FLAT "<float[2,2] w = {1,2,3,4}, float[1,2,2] t = {1,2,3,5}>\n"
+                         "{ [\"d/MatMul\"] h = MatMul (x, w) y = Add (h, t) }",
+      .found = LAYER("d/MatMul"),
+      .ops = "MatMul Add Add",
+      .values = { { "d/bias", "trainable", { 0, 0 } }, { "t", "trainable", { 1, 2, 3, 5 } } } },
     /* the caller knows better */
     { .text = KERAS IMAGE WEIGHTS "{ [\"a\"] h = Conv (x, w) r = Relu (h) [\"b\"] y = Conv (r, u) }",
       .as = "a=no-bias",
@@ -167,6 +196,33 @@ static const struct adapt_case biases[] = {
     "mean = ReduceMean <axes = [2]> (x) minus = Neg (mean) d = Sub (x, mean) q = Mul (d, d)\n"                         \
     "var = ReduceMean <axes = [2]> (q) e = Add (var, eps) s = Sqrt (e) r = Reciprocal (s)\n"                           \
     "[\"l/mul\"] m = Mul (r, gamma) a = Mul (x, m) c = Mul (" scale ")\n"
+/* The same with the scale where names say that it stood, in a layer that may have had a beta (ADD is add_2) or not. */
+#define NAMED_LAYER(mean, mul, add)                                                                                    \
+    "<float eps = {0.001}, float[2,2] w = {1,2,3,4}, float[2] b = {1,5}> {\n"                                          \
+    "[\"l/moments/mean\"] mean = " mean " (x) minus = Neg (mean) d = Sub (x, mean) q = Mul (d, d)\n"                   \
+    "var = " mean " (q) e = Add (var, eps) s = Sqrt (e) r = Reciprocal (s)\n"                                          \
+    "[\"l/" mul "\"] a = Mul (x, r) c = Mul (minus, r) [\"l/" add "\"] n = Add (a, c)\n"                               \
+    "[\"d/MatMul\"] k = MatMul (n, w) y = Add (k, b) }"
+#define LAST_MEAN "ReduceMean <axes = [2]>"
+#define TOLD_BETA(of)                                                                                                  \
+    "l/add_2: " of " without a beta (likely): it gets one of zeros: names tell that it had one, and zeros are not "    \
+    "exported\n"
+#define TOLD(name, of, what)                                                                                           \
+    name ": " of " without a " what " (likely): it gets one of ones: names tell that it had one, and ones are not "    \
+         "exported\n"
+#define SHORT(mean) mean " Neg Sub Mul " mean " Add Sqrt Reciprocal "
+/* Keras' RMSNormalization */
+#define SQUARES(name, rest)                                                                                            \
+    "<float eps = {0.001}, float[2,2] w = {1,2,3,4}, float[2] b = {1,5}> {\n"                                          \
+    "q = Mul (x, x) m = ReduceMean <axes = [2]> (q) e = Add (m, eps) s = Sqrt (e) r = Reciprocal (s)\n"                \
+    "[\"" name "\"] n = Mul (x, r) " rest " }"
+#define GROUPS(of)                                                                                                     \
+    "g (float[N,3,4] x) => (float[N,3,4] y) <float eps = {0.001}, int64[4] s = {-1,3,2,2}, int64[3] o = {-1,3,4}> "    \
+    "{\n[\"l/" of                                                                                                      \
+    "\"] t = Reshape (x, s) [\"l/moments/mean\"] mean = ReduceMean <axes = [1,3]> (t) minus = Neg (mean)\n"            \
+    "d = Sub (t, mean) q = Mul (d, d) var = ReduceMean <axes = [1,3]> (q) e = Add (var, eps) s_ = Sqrt (e)\n"          \
+    "r = Reciprocal (s_) [\"l/mul_1\"] a = Mul (t, r) c = Mul (minus, r) [\"l/add_2\"] n = Add (a, c)\n"               \
+    "y = Reshape (n, o) }"
 #define NORMAL "ReduceMean Neg Sub Mul ReduceMean Add Sqrt Reciprocal Mul Mul Mul Add"
 
 static const struct adapt_case betas[] = {
@@ -185,11 +241,69 @@ static const struct adapt_case betas[] = {
     { .text = KERAS FLAT NORMALIZED("minus, r") "[\"l/add_2\"] y = Add (a, c) }", .found = "" },
     { .text = KERAS FLAT NORMALIZED("mean, m") "[\"l/add_2\"] y = Add (a, c) }", .found = "" },
     { .text = FROM("pytorch") FLAT NORMALIZED("minus, m") "[\"l/add_2\"] y = Add (a, c) }", .found = "" },
+    /* names tell what it had, whatever others have learned; of three dimensions the mean may be a pool */
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "mul_1", "add_2"),
+      .found = TOLD_BETA("LayerNormalization"),
+      .ops = SHORT("ReduceMean") "Mul Mul Add Add MatMul Add",
+      .values = { { "l/beta", "trainable", { 0, 0 } } } },
+    { .text = KERAS FLAT NAMED_LAYER("GlobalAveragePool", "mul_1", "add_2"),
+      .found = TOLD_BETA("LayerNormalization"),
+      .ops = SHORT("GlobalAveragePool") "Mul Mul Add Add MatMul Add",
+      .values = { { "l/beta", "trainable", { 0, 0 } } } },
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "mul_2", "add_1"),
+      .found = TOLD("l/add_1", "LayerNormalization", "gamma"),
+      .ops = SHORT("ReduceMean") "Mul Mul Mul Add MatMul Add",
+      .values = { { "l/gamma", "trainable", { 1, 1 } } } },
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "mul_2", "add_1"), .as = "l/add_1=no-scale", .found = "" },
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "mul_2", "add_2"),
+      .found = TOLD("l/add_2", "LayerNormalization", "gamma") TOLD_BETA("LayerNormalization"),
+      .ops = SHORT("ReduceMean") "Mul Mul Mul Add Add MatMul Add",
+      .values = { { "l/gamma", "trainable", { 1, 1 } }, { "l/beta", "trainable", { 0, 0 } } } },
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "mul_1", "add_1"), .found = "" },
+    /* names that count on say nothing, nor do those of another scope */
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "mul_12", "add_12"), .found = "" },
+    { .text = KERAS FLAT NAMED_LAYER(LAST_MEAN, "n/mul_2", "n/add_2"), .found = "" },
+    /* groups have an element for each channel of theirs */
+    { .text = KERAS GROUPS("Reshape"),
+      .found = TOLD_BETA("GroupNormalization"),
+      .ops = "Reshape " SHORT("ReduceMean") "Mul Mul Add Add Reshape",
+      .values = { { "l/beta", "trainable", { 0, 0, 0, 0 } } } },
+    /* the mean of squares */
+    { .text = KERAS FLAT SQUARES("rms_normalization/Mul", "k = MatMul (n, w) y = Add (k, b)"),
+      .found = TOLD("rms_normalization/Mul", "RMSNormalization", "scale"),
+      .ops = "Mul ReduceMean Add Sqrt Reciprocal Mul Mul MatMul Add",
+      .values = { { "rms_normalization/scale", "trainable", { 1, 1 } } } },
+    { .text = KERAS FLAT SQUARES("rms_normalization/Mul", "y = Mul (n, b)"), .found = "" },
+    { .text = KERAS FLAT SQUARES("n/Mul", "y = Relu (n)"),
+      .found = "n/Mul: a division by the root of the mean square (doubtful): left as it is\n" },
+    { .text = KERAS FLAT SQUARES("n/Mul", "y = Relu (n)"),
+      .as = "n/Mul=scale",
+      .found = TOLD("n/Mul", "RMSNormalization", "scale"),
+      .ops = "Mul ReduceMean Add Sqrt Reciprocal Mul Mul Relu" },
+    { .text = KERAS FLAT SQUARES("n/Mul", "k = MatMul (n, w) y = Add (k, b)"), .found = "" },
+    { .text = FROM("pytorch") FLAT SQUARES("rms_normalization/Mul", "y = Relu (n)"), .found = "" },
 };
 
 START_TEST(a_beta_of_zeros_comes_back)
 {
     expect_case(&betas[_i]);
+}
+END_TEST
+
+/* An element for each channel of the groups, which stand in two dimensions. */
+START_TEST(groups_have_a_beta_for_each_channel)
+{
+    static const int64_t want[] = { 1, 1, 2, 2 };
+    struct model *m = model_of(KERAS GROUPS("Reshape")), *made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    const struct value *beta;
+
+    expect_ok(made);
+    beta = graph_find(made->graph, "l/beta");
+    ck_assert(beta && beta->initializer && beta->initializer->rank == 4);
+    ck_assert_mem_eq(beta->initializer->dims, want, sizeof want);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
 }
 END_TEST
 
@@ -317,6 +431,41 @@ START_TEST(what_was_merged_is_untied)
 }
 END_TEST
 
+/* What PyTorch's newer exporter has computed of a bias and a state of zeros: all of it, or a gate's piece. */
+#define COPIED(by, names, nodes)                                                                                       \
+    FROM(by)                                                                                                           \
+    "g (float[N,2,3] x) => (float[N,2,3] y) <float[6] \"r.bias\" = {1,2,3,4,5,6}, float[3] \"o.bias\" = "              \
+    "{7,8,9}, float[3,3] w = {1,2,3,4,5,6,7,8,9}, " names "> { h = MatMul (x, w) "                                     \
+    "b = Add (h, \"o.bias\") s = Slice (\"r.bias\", i, j) c = Add (b, s) " nodes " }"
+#define INDICES "int64[1] i = {3}, int64[1] j = {6}, "
+#define COPY(name)                                                                                                     \
+    name ": a copy of a parameter that the exporter has computed (likely): the parameter is read in its place\n"
+static const struct adapt_case computed[] = {
+    { .text = COPIED("pytorch", INDICES "float[1,1,3] linear_1 = {7,8,9}", "y = Add (c, linear_1)"),
+      .found = COPY("linear_1"),
+      .ops = "Reshape MatMul Add Slice Add Add",
+      .absent = "linear_1.1",
+      .values = { { "o.bias", "trainable", { 7, 8, 9 } } } },
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {4,5,6}", "y = Add (c, val_3)"),
+      .found = COPY("val_3"),
+      .ops = "Slice Reshape MatMul Add Slice Add Add" },
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {4,5,6}", "y = Add (c, val_3)"),
+      .as = "val_3=untied",
+      .found = "",
+      .values = { { "val_3", "trainable", { 4, 5, 6 } } } },
+    /* a piece from another place, other numbers, a parameter of its own, another exporter */
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {2,3,4}", "y = Add (c, val_3)"), .found = "" },
+    { .text = COPIED("pytorch", INDICES "float[1,3] val_3 = {7,8,9.5}", "y = Add (c, val_3)"), .found = "" },
+    { .text = COPIED("pytorch", INDICES "float[1,3] \"q.bias\" = {7,8,9}", "y = Add (c, \"q.bias\")"), .found = "" },
+    { .text = COPIED("other", INDICES "float[1,1,3] linear_1 = {7,8,9}", "y = Add (c, linear_1)"), .found = "" },
+};
+
+START_TEST(what_was_computed_of_a_parameter_is_one_with_it)
+{
+    expect_case(&computed[_i]);
+}
+END_TEST
+
 /* What stands in the table of the constant 'one': of how many layers it is, and what reads it. */
 static const struct {
     const char *text, *found, *evidence;
@@ -373,6 +522,13 @@ END_TEST
     "{1,5},\n float[1,2,1,1] d = {1,6}, float[1,2,1,1] one = {0.9995004,0.9995004}, float[1,2,1,1] z = {0,0}>\n"       \
     "{ h = Conv (x, w) [\"" n1 "\"] p = Mul (h, " a1 ") q = Add (p, " b1 ")\n"                                         \
     "  r = Relu (q) k = Conv (r, " w2 ") [\"" n2 "\"] s = Mul (k, " a2 ") y = Add (s, " b2 ") }"
+#define TWO_ROOTS(between)                                                                                             \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                     \
+    "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[1,2,1,1] one = {0.99950033,0.99950039}>\n"    \
+    "{ h = Conv (x, w) " between " [\"m/batchnorm/mul_1\"] y = Mul (k, one) }"
+#define STEPS(first, second, of, end)                                                                                  \
+    "g (float[N,2] x) => (float[N,2] y) <float[2] one = {0.9995004,0.9995004}>\n"                                      \
+    "{ h = Relu (x) [\"" first "\"] p = Mul (h, one) k = Sigmoid (" of ") [\"" second "\"] q = Mul (k, one) " end " }"
 #define TWO_FOUND "l" NAMED MEASURED "l_1" NAMED MEASURED
 
 static const struct again_case {
@@ -407,7 +563,7 @@ static const struct again_case {
       true },
     /* or the same layer takes one step after the other */
     { { .text = KERAS NAMED_TWICE("l/batchnorm_4/mul_1", "l/batchnorm/mul_1", "one", "z", "one", "z", "u"),
-        .found = "l" NAMED MEASURED "l" NAMED MEASURED,
+        .found = "l" NAMED FRESH "l" NAMED FRESH,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       true },
     { { .text = KERAS "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = "
@@ -417,6 +573,19 @@ static const struct again_case {
         .found = "l" NAMED FRESH "l" NAMED FRESH,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
       true },
+    /* TensorFlow's roots differ by a unit in the last place: that makes no layer of two; nor does the same weight before both */
+    { { .text = KERAS TWO_ROOTS("[\"l/batchnorm/mul_1\"] p = Mul (h, one) r = Relu (p) k = Conv (r, u)"),
+        .found = "l" NAMED FRESH "m" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
+    { { .text = KERAS TWO_ROOTS("[\"l/batchnorm/mul_1\"] p = Mul (h, one) r = Relu (p) k = Conv (r, w)"),
+        .found = "l" NAMED FRESH "m" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text = KERAS TWO_ROOTS("[\"l/batchnorm/mul_1\"] p = Mul (h, one) r = Relu (p) k = Relu (r)"),
+        .found = "l" NAMED FRESH "m" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Relu BatchNormalization" },
+      false },
     { { .text = HEAD NAMED_TWICE("l/batchnorm_x/mul_1", "l/batchnorm/mul_1", "one", "c", "one", "c", "u"),
         .found = "l/batchnorm_x" NAMED MEASURED "l" NAMED MEASURED,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
@@ -439,6 +608,41 @@ START_TEST(a_layer_that_is_used_again_stays_one)
     arena_release(&arena);
     model_free(made);
     model_free(m);
+}
+END_TEST
+
+/* tf2onnx writes the steps of TimeDistributed last first; training moves the statistics on with each. Others stay where they
+ * are, and so does what reads the later step first. */
+static const struct {
+    const char *text, *ops, *first;
+} steps[] = {
+    { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "h", "y = Add (p, q)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("l/batchnorm_10/mul_1", "l/batchnorm_2/mul_1", "h", "y = Add (p, q)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("l/batchnorm_2/mul_1", "l/batchnorm_1/mul_1", "h",
+                  "[\"l/batchnorm/mul_1\"] r = Mul (h, one) s = Add (p, q) y = Add (s, r)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization BatchNormalization Add Add", "r" },
+    { KERAS STEPS("l/batchnorm/mul_1", "l/batchnorm_1/mul_1", "h", "y = Add (p, q)"),
+      "Relu BatchNormalization Sigmoid BatchNormalization Add", "p" },
+    { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "p", "y = Relu (q)"),
+      "Relu BatchNormalization Sigmoid BatchNormalization Relu", "p" },
+};
+
+START_TEST(steps_of_a_layer_are_in_their_order)
+{
+    struct model *m = model_of(steps[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    const struct node *n = NULL;
+
+    expect_ok(made);
+    expect_ops(made, steps[_i].ops);
+    for (size_t k = made->graph->node_count; k-- > 0;)
+        if (node_is(made->graph->nodes[k], &op_batch_normalization))
+            n = made->graph->nodes[k];
+    ck_assert(n && strcmp(n->out[0]->name, steps[_i].first) == 0);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
 }
 END_TEST
 
@@ -509,9 +713,12 @@ Suite *suite(void)
     add_tests(s, a_factor_goes_back_to_its_layer, COUNT(products));
     add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
     add_tests(s, a_beta_of_zeros_comes_back, COUNT(betas));
+    add_test(s, groups_have_a_beta_for_each_channel);
     add_tests(s, what_was_merged_is_untied, COUNT(merged));
     add_tests(s, what_was_merged_is_called_what_it_is, COUNT(owners));
+    add_tests(s, what_was_computed_of_a_parameter_is_one_with_it, COUNT(computed));
     add_tests(s, a_layer_that_is_used_again_stays_one, COUNT(again));
+    add_tests(s, steps_of_a_layer_are_in_their_order, COUNT(steps));
     add_test(s, statistics_of_both_places_are_pooled);
     add_tests(s, what_a_loop_makes_is_normalised, COUNT(late));
     return s;

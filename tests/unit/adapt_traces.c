@@ -98,6 +98,23 @@ static const struct adapt_case pairs[] = {
                    "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
       .found = NAMED MEASURED "0.001\n",
       .ops = TURNED },
+    /* what was never trained may have a summand of zeros: then it is so of few channels, too */
+    { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {0.9995004,0.99950033,0.9995004}, float[3] c = "
+                        "{0,0,0}") "[\"l/batchnorm/mul_1\"] p = Mul (h, "
+                                   "\"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .blind = true,
+      .found = NAMED "never trained: mean 0, variance 1, epsilon 0.001\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "trainable", { 1, 1, 1 } }, { "l/beta", "trainable", { 0, 0, 0 } } } },
+    { .text = HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float[1] \"l/batchnorm/mul:0\" = {0.999995}, float[1] c = "
+                   "{0}>\n{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .blind = true,
+      .found = NAMED "never trained: mean 0, variance 1, epsilon 1e-05\n",
+      .ops = TURNED },
+    { .text = HEAD "g (float[N,3,1] x) => (float[N,3,1] y) <float[1] \"l/batchnorm/mul:0\" = {0.9}, float[1] c = {0}>\n"
+                   "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = TURNED },
     /* a summand along another axis is none of it */
     { .text = HEAD "g (float[N,3,3] x) => (float[N,3,3] y)\n"
                    "<float[3] \"l/batchnorm/mul:0\" = {2,3,4}, float[3,1] c = {1,2,3}>\n"
@@ -713,6 +730,51 @@ static const struct {
       .part = "whether it had gamma and beta" },
 };
 
+/* Whether two are calls of one layer: where they read one constant, or were folded. */
+#define TWO(ops)                                                                                                       \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
+         "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[1,2,1,1] a = {2,3}, float[1,2,1,1] one " \
+         "= "                                                                                                          \
+         "{0.9995004,0.9995004},\n float[1,2,1,1] d = {3,4}, float[2] \"l/batchnorm/sub:0\" = {1,2}, float[2] "        \
+         "\"m/batchnorm/sub:0\" = {1,3}>\n { " ops " }"
+#define SCALED(by, again, second)                                                                                      \
+    TWO("h = Conv (x, w) [\"l/batchnorm/mul_1\"] p = Mul (h, " by ") r = Relu (p) k = Conv (r, u)\n"                   \
+        "[\"" second "/batchnorm/mul_1\"] y = Mul (k, " again ")")
+static const struct {
+    const char *text, *say; /* NULL: nothing of the kind */
+} calls[] = {
+    { SCALED("a", "a", "m"), ", whether it and others are calls of one layer (so taken)" },
+    { SCALED("one", "one", "m"), ", whether it and others are calls of one layer" },
+    { SCALED("a", "d", "m"), NULL },
+    { SCALED("a", "a", "l"), NULL }, /* steps of one */
+    { TWO("h = Conv (x, w, \"l/batchnorm/sub:0\") r = Relu (h) y = Conv (r, u, \"m/batchnorm/sub:0\")"),
+      ", whether it and others are calls of one layer" },
+    { TWO("r = Conv (x, w, \"l/batchnorm/sub:0\") y = Relu (r)"), NULL },
+};
+
+START_TEST(calls_of_one_layer_are_told)
+{
+    static const char part[] = ", whether it and others";
+    struct model *m = model_of(calls[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, false);
+    size_t looked = 0;
+
+    expect_ok(made);
+    for (size_t k = 0; k < got.findings.count; k++) {
+        const struct finding *f = &got.findings.at[k];
+        const char *said = f->unknown ? strstr(f->unknown, part) : NULL;
+
+        if (strncmp(f->found, "BatchNormalization", 18) != 0)
+            continue;
+        ck_assert_pstr_eq(said, calls[_i].say);
+        looked++;
+    }
+    ck_assert_uint_gt(looked, 0);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 START_TEST(what_cannot_be_known_is_told)
 {
     struct model *m = model_of(unsaid[_i].text), *made;
@@ -744,5 +806,6 @@ Suite *suite(void)
     add_tests(s, statistics_are_those_of_the_weight_that_is_written, 1);
     add_tests(s, what_looks_like_one_stays, COUNT(others));
     add_tests(s, what_cannot_be_known_is_told, COUNT(unsaid));
+    add_tests(s, calls_of_one_layer_are_told, COUNT(calls));
     return s;
 }

@@ -165,9 +165,10 @@ static void hear(void *user, kiln_status code, const char *where, const char *me
 
 START_TEST(a_context_hears_of_all_work)
 {
-    static const char tied[] =
-        "<ir_version: 8, opset_import: [\"\": 17]>\n"
-        "net (float[N,1] x) => (float[N,1] y) <float[1,1] w = {1}> { h = MatMul(x, w) y = MatMul(h, w) }";
+#define TIED "net (float[N,1] x) => (float[N,1] y) <float[1,1] w = {1}> { h = MatMul(x, w) y = MatMul(h, w) }"
+    static const char tied[] = "<ir_version: 8, opset_import: [\"\": 17]>\n" TIED;
+    static const char decided[] =
+        "<ir_version: 8, opset_import: [\"\": 17], metadata_props: [\"kiln.role.w\": \"trainable\"]>\n" TIED;
     kiln_context_options o = KILN_CONTEXT_OPTIONS_INIT;
     kiln_trainer_options to = KILN_TRAINER_OPTIONS_INIT;
     struct heard heard = { 0 }, own = { 0 };
@@ -189,6 +190,11 @@ START_TEST(a_context_hears_of_all_work)
     to.user = &own;
     ok(kiln_trainer_new(&t, m, &to, &err));
     ck_assert(heard.warnings == 1 && own.warnings == 1);
+    kiln_trainer_free(t);
+    kiln_model_free(m);
+    m = open_within(c, decided);
+    ok(kiln_trainer_new(&t, m, &to, &err)); /* somebody has looked at that */
+    ck_assert(own.warnings == 1);
     kiln_trainer_free(t);
     to.diagnostic = NULL;
     to.loss = "nonsense";

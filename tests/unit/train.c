@@ -905,6 +905,8 @@ START_TEST(constants_of_nodes_train_too)
 }
 END_TEST
 
+#define SAYING_STATISTIC "<ir_version: 8, opset_import: [\"\": 17], metadata_props: [\"kiln.role.m\": \"statistic\"]>\n"
+
 /* Exporters merge equal tensors: a mean, a variance and a bias may be one initializer. Each statistic must move by
  * itself. */
 START_TEST(merged_statistics_are_taken_apart)
@@ -929,6 +931,49 @@ START_TEST(merged_statistics_are_taken_apart)
     expect_ok(trainer_step(t, &tx, &ty, &got, &report));
     ck_assert_float_eq_tol(((float *)t->states[2].value.data)[0], 1.5f, 1e-5f); /* the mean of x, half way */
     ck_assert_float_eq_tol(((float *)t->states[4].value.data)[0], .5f, 1e-4f);  /* of the squares: 1 */
+    trainer_free(t);
+}
+END_TEST
+
+/* One layer that is called twice has one set, which each call moves on, as in Keras and PyTorch. What never moved may be two
+ * layers' that were merged, but where the file tells, or where not all is the same. */
+static const struct {
+    const char *head, *mean, *second;
+    bool one;
+    float want; /* the mean after a step: of 3 and of 1, each half way */
+} calls[] = {
+    { SAYING_STATISTIC, "{0, 0}", "g, b, m, v", true, 1.25f },
+    { HEAD, "{2, 2}", "g, b, m, v", true, 1.75f },
+    { HEAD, "{0, 0}", "g, b, m, v", false, 1.5f },
+    { HEAD, "{2, 2}", "v, b, m, v", false, 2.5f },
+    { SAYING_STATISTIC, "{0, 0}", "g, g, m, v", false, 1.5f },
+};
+
+START_TEST(each_call_of_a_layer_moves_its_statistics)
+{
+    const struct trainer_options o = { .optimizer = "sgd", .threads = 1, TARGET(.classes = 2) };
+    char text[1000];
+    struct trainer *t;
+    const float x[] = { 1, 10, 2, 20, 6, 60 };
+    const int64_t y[] = { 0, 1, 0 };
+    struct tensor tx, ty;
+    float got;
+
+    snprintf(
+        text, sizeof text,
+        "%snet (float[N, 2] x) => (float[N, 2] logits) <float[2] g = {1, 1}, float[2] b = {0, 0}, float[2] v = {1, 1}, "
+        "float[2] m = %s>\n"
+        "{ h = BatchNormalization <momentum = 0.5> (x, g, b, m, v)\n"
+        "  i = Mul (h, h)  logits = BatchNormalization <momentum = 0.5> (i, %s) }",
+        calls[_i].head, calls[_i].mean, calls[_i].second);
+    t = trainer_of(text, &o);
+    expect_ok(t);
+    ck_assert_uint_eq(t->state_count - t->trainable, calls[_i].one ? 2 : 4);
+    tx = t->x[0], ty = t->targets->y;
+    tx.dims[0] = ty.dims[0] = 3;
+    tx.data = (void *)(uintptr_t)x, ty.data = (void *)(uintptr_t)y;
+    expect_ok(trainer_step(t, &tx, &ty, &got, &report));
+    ck_assert_float_eq_tol(((float *)t->states[t->trainable].value.data)[0], calls[_i].want, 1e-4f);
     trainer_free(t);
 }
 END_TEST
@@ -1471,6 +1516,7 @@ Suite *suite(void)
     add_tests(s, the_best_epoch_is_told_by_the_metric, 4);
     add_test(s, constants_of_nodes_train_too);
     add_test(s, merged_statistics_are_taken_apart);
+    add_tests(s, each_call_of_a_layer_moves_its_statistics, COUNT(calls));
     add_tests(s, shared_weights_are_told_of_and_untied_on_request, 2);
     add_test(s, training_form_becomes_inference_form);
     add_test(s, the_public_functions_train);

@@ -33,6 +33,11 @@ static void describe(const char *text, const struct parameter_patterns *patterns
 }
 
 #define KILNS "kiln.5 constant no place where something is learned\n" /* epsilon */
+/* The variance and the mean of what is done first. */
+#define KERAS_FIRST                                                                                                    \
+    "<float[2,2] w = {1,2,3,4}, float[1,1,2] gamma = {1.5,2}, float[1,1,2] beta = {1,2}, float eps = {0.001}> {\n"     \
+    "m = ReduceMean <axes = [2]> (x) n = Neg (m) d = Sub (x, m) q = Mul (d, d) v = ReduceMean <axes = [2]> (q)\n"      \
+    "e = Add (v, eps) "
 #define WRITTEN                                                                                                        \
     "<float[2,2] w = {1,2,3,4}, float[2] gamma = {1,2}, float[2] beta = {3,4}>\n"                                      \
     "{ h = MatMul (x, w) mean = ReduceMean <axes = [0]> (h) s = Squeeze (mean) d = Sub (h, mean) q = Mul (d, d)\n"     \
@@ -148,6 +153,28 @@ static const struct {
       "{ m = ReduceMean <axes = [-1]> (x) d = Sub (x, m) p = Mul (d, d) v = ReduceMean <axes = [-1]> (p) s = Sqrt (v)\n"
       "  n = Div (d, s) a = Mul (n, gamma) b = Add (a, beta) y = MatMul (b, w) }",
       "gamma trainable factor of Mul\nbeta trainable summand of Add\nw trainable weight of MatMul\n" },
+    /* the same as Keras writes it, x m + (beta - mean m) with m = gamma / deviation, beta behind it, too */
+    { "g (float[N,3,2] x) => (float[N,3,2] y)\n" KERAS_FIRST
+      "s = Sqrt (e) r = Reciprocal (s) i = Mul (r, gamma) a = Mul (x, i)\n"
+      "  b = Mul (n, i) c = Add (b, beta) z = Add (a, c) y = MatMul (z, w) }",
+      "eps constant a scalar\ngamma trainable factor of Mul\nbeta trainable summand of Add\nw trainable weight of "
+      "MatMul\n" },
+    { "g (float[N,3,2] x) => (float[N,3,2] y)\n" KERAS_FIRST "s = Sqrt (e) r = Reciprocal (s) a = Mul (x, r)\n"
+      "  b = Mul (n, r) c = Add (b, a) f = Mul (c, gamma) z = Add (f, beta) y = MatMul (z, w) }",
+      "eps constant a scalar\ngamma trainable factor of Mul\nbeta trainable summand of Add\nw trainable weight of "
+      "MatMul\n" },
+    { "g (float[N,3,2] x) => (float[N,3,2] y)\n"
+      "<float[2,2] w = {1,2,3,4}, float[2] gamma = {1.5,2}, float eps = {0.001}, float half = {-0.5}> {\n"
+      "m = GlobalAveragePool (x) q = Mul (x, x) o = GlobalAveragePool (q) k = Mul (m, m) v = Sub (o, k)\n"
+      "e = Add (eps, v) r = Pow (e, half) i = Mul (gamma, r) z = Mul (x, i) y = MatMul (z, w) }",
+      "eps constant a scalar\ngamma trainable factor of Mul\nw trainable weight of MatMul\n"
+      "half constant no place where something is learned\n" },
+    /* a root of the input itself, and a mean of it, are preprocessing */
+    { "g (float[N,3,2] x) => (float[N,3,2] y) <float[2,2] w = {1,2,3,4}, float[2] f = {1.5,2}, float[2] o = {1,2}>\n"
+      "{ s = Sqrt (x) a = Mul (s, f) m = ReduceMean <axes = [-1]> (x) b = Mul (m, o) c = Add (a, b) y = MatMul (c, w) "
+      "}",
+      "f constant is done to an input before the first layer\no constant is done to an input before the first layer\n"
+      "w trainable weight of MatMul\n" },
     /* the bias of one unit, whose weight is made by a node; of three units it would be none */
     { "g (float[N,3,2] x) => (float[N,3,1] y) <float[1,2] w = {1,2}, float[1] b = {1}>\n"
       "{ t = Transpose (w) h = MatMul (x, t) y = Add (b, h) }",

@@ -214,6 +214,24 @@ static bool infer_noises(struct adapt *a)
 
 /* -- which layers -- */
 
+static bool has_gamma(const struct batch_layer *l)
+{
+    for (int64_t c = 0; c < l->channels; c++)
+        if (l->gamma[c] != 1)
+            return true;
+    return false;
+}
+
+/* Ones and zeros are not exported. */
+static const char *unknown_of(const struct batch_layer *l)
+{
+    return has_gamma(l) && l->beta ? "moving statistics and momentum: they are not in the file"
+           : l->beta      ? "moving statistics and momentum, and gamma, if it has one: they are not in the file"
+           : has_gamma(l) ? "moving statistics and momentum, and beta, if it has one: they are not in the file"
+                          : "moving statistics and momentum, and gamma and beta, if it has them: they are not in the "
+                            "file";
+}
+
 /* What is told of each layer; what is done, and what is not known. */
 static bool tell_layers(struct adapt *a, const struct facts *f, const struct batch_layers *written)
 {
@@ -237,7 +255,7 @@ static bool tell_layers(struct adapt *a, const struct facts *f, const struct bat
                                        .evidence = "means over the batch of the values and of their squares",
                                        .certainty = LIKELY,
                                        .done = done,
-                                       .unknown = "moving statistics and momentum: they are not in the file" };
+                                       .unknown = unknown_of(&written->at[k]) };
 
         if (!adapt_tell(a, &found))
             return false;

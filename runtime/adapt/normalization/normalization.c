@@ -86,24 +86,27 @@ static const char *what_is_exact(const struct site *s)
 }
 
 /* What the file does not tell. Of a layer that is computed in it, only the momentum. */
-static void put_unknown(const struct search *search, char out[200], const struct site *s)
+static void put_unknown(const struct search *search, char out[300], const struct site *s)
 {
     const double asked = search->adapt->options->momentum;
     const bool told = s->certainty == CERTAIN && !s->measured && !s->fresh; /* it is computed in the file */
 
-    snprintf(out, 200, "momentum (%g is taken)%s%s%s%s%s", asked > 0 ? asked : s->trace->momentum,
+    snprintf(out, 300, "momentum (%g is taken)%s%s%s%s%s%s", asked > 0 ? asked : s->trace->momentum,
              s->guessed_epsilon ? ", epsilon" : "", s->measured ? ", its own running statistics" : "",
              told || s->told_parameters || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
              s->layer && !s->keeps_bias && !told               ? ", whether the layer had a bias"
              : !s->layer && s->fresh && search->bare[s->x->id] ? ", whether the layer before it had a bias"
                                                                : "",
-             s->scale && !s->fresh ? ", how large its weight was" : "");
+             s->scale && !s->fresh ? ", how large its weight was" : "",
+             s->shared      ? ", whether it and others are calls of one layer (so taken)"
+             : s->may_share ? ", whether it and others are calls of one layer"
+                            : "");
 }
 
 static bool tell_site(struct search *s, const struct site *t, bool kept)
 {
     struct adapt *a = s->adapt;
-    char found[200], done[200], unknown[200];
+    char found[200], done[200], unknown[300];
 
     snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
              t->layer ? t->layer->op_name : "", t->trace->exporter);

@@ -36,11 +36,14 @@ struct site {
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
     double epsilon;                         /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
+    int64_t step;                           /* the number of this call of a layer that takes one step after the other */
     const char *evidence;                   /* memory of the arena */
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */
     bool fresh;            /* never trained: with what it began */
     bool measured;         /* mean or variance are of the caller's data */
+    bool shared;           /* taken for one layer with another site, which names do not tell */
+    bool may_share;        /* or not, but it may be */
 };
 
 /* Where traces are looked for. */
@@ -84,6 +87,14 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
 /* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites
  * that share one layer get one set: *first[k] is the first site of its layer. */
 bool sites_complete(struct search *s, struct sites *sites, size_t *first);
+
+/* The same number in each, as far as can be told; so is NULL. */
+bool channels_are_one(const double *x, int64_t n);
+
+/* -- sharing.c -- */
+
+/* *first[k] is the first site of its layer. What cannot be known of that is noted in the sites. */
+bool sites_find_shared(struct search *s, const struct sites *sites, size_t *first);
 
 /* -- scale.c -- */
 

@@ -1,5 +1,6 @@
 /* BatchNormalization nodes in the place of what was left of them. */
 #include "adapt/normalization/normalization.h"
+#include "adapt/normalization/order.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include <stdio.h>
@@ -164,6 +165,39 @@ static bool rebuild(struct rebuild *b, const struct sites *sites, const size_t *
     return ok;
 }
 
+/* -- the order of calls -- */
+
+static const char *output_of(const struct site *s)
+{
+    return s->layer ? s->layer->out[0]->name : s->nodes[s->node_count - 1]->out[0]->name;
+}
+
+/* The call of the layer that comes next after this one; NULL where it is the last. */
+static const struct site *next_call(const struct sites *sites, const size_t *first, size_t k)
+{
+    const struct site *next = NULL;
+
+    for (size_t j = first[k]; j < sites->count; j++)
+        if (first[j] == first[k] && sites->at[j].step > sites->at[k].step && (!next || sites->at[j].step < next->step))
+            next = &sites->at[j];
+    return next;
+}
+
+static bool put_in_order(struct search *s, const struct sites *sites, const size_t *first, struct model *to)
+{
+    struct adapt *a = s->adapt;
+    struct in_order *pairs = arena_array(a->arena, sites->count, sizeof *pairs, a->report);
+    size_t count = 0;
+
+    for (size_t k = 0; pairs && k < sites->count; k++) {
+        const struct site *next = sites->kept[k] ? NULL : next_call(sites, first, k);
+
+        if (next)
+            pairs[count++] = (struct in_order){ output_of(&sites->at[k]), output_of(next) };
+    }
+    return pairs && (!count || nodes_in_order(to->proto->graph, pairs, count, a->arena, a->report));
+}
+
 bool sites_rebuild(struct search *s, const struct sites *sites, const size_t *first, struct model *to)
 {
     struct adapt *a = s->adapt;
@@ -172,5 +206,5 @@ bool sites_rebuild(struct search *s, const struct sites *sites, const size_t *fi
 
     if (ok)
         edit_drop_unread(&b.edit);
-    return edit_end(&b.edit) && ok;
+    return edit_end(&b.edit) && ok && put_in_order(s, sites, first, to);
 }

@@ -3,6 +3,7 @@
 #include "ops/registry.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* -- constants -- */
@@ -185,10 +186,13 @@ bool search_keras_layer(const struct search *s, struct site *out, const char *na
     static const char part[] = "/batchnorm";
     const char *cut = name ? strstr(name, part) : NULL, *end = cut ? cut + strlen(part) : NULL;
 
-    if (end && *end == '_')
-        end += 1 + strspn(end + 1, "0123456789");
+    const char *step = end && *end == '_' ? end + 1 : "";
+
+    if (*step)
+        end = step + strspn(step, "0123456789");
     if (!end || *end != '/')
         return false;
+    out->step = strtoll(step, NULL, 10);
     out->name = search_text(s, "%.*s", (int)(cut - name), name);
     return true;
 }

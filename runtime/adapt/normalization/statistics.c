@@ -2,7 +2,6 @@
 #include "adapt/facts.h"
 #include "adapt/normalization/normalization.h"
 #include "data/element.h"
-#include "train/constants.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -19,10 +18,11 @@ enum {
     FEW = 4    /* channels: so few may be near by chance */
 };
 
-static bool is_uniform(const double *x, int64_t n)
+/* TensorFlow's reciprocal roots differ by a unit in the last place where channels do not fill a vector of the processor. */
+bool channels_are_one(const double *x, int64_t n)
 {
     for (int64_t c = 1; x && c < n; c++)
-        if (x[c] != x[0])
+        if (fabs(x[c] - x[0]) > (double)FLT_EPSILON * fabs(x[0]))
             return false;
     return true;
 }
@@ -38,6 +38,15 @@ static double epsilon_of(double factor)
     return 0;
 }
 
+/* Exactly what a layer begins with; a summand of zeros may be there, or not. Returns its epsilon, 0 where it is not so. */
+static double begun_epsilon(const struct site *s)
+{
+    const bool begun = channels_are_one(s->factor, s->channels) && channels_are_one(s->summand, s->channels) &&
+                       at(s->summand, 0, 0) == 0;
+
+    return begun ? epsilon_of(s->factor[0]) : 0;
+}
+
 /* gamma 1, beta 0, mean 0 and variance 1, or near: a layer that has not learned yet. Statistics that are measured would
  * make one of it that cannot learn any more: gamma would become a deviation, which may be very small. */
 static bool is_fresh(const struct site *s, double epsilon)
@@ -45,8 +54,8 @@ static bool is_fresh(const struct site *s, double epsilon)
     const double deviation = sqrt(1 + epsilon);
 
     if (s->layer)
-        return s->bias < 0 || (s->summand && is_uniform(s->summand, s->channels) && s->summand[0] == 0);
-    if (is_uniform(s->factor, s->channels) && !s->summand && epsilon_of(s->factor[0]))
+        return s->bias < 0 || (s->summand && channels_are_one(s->summand, s->channels) && s->summand[0] == 0);
+    if (begun_epsilon(s) > 0)
         return true;
     for (int64_t c = 0; c < s->channels; c++)
         if (fabs(at(s->factor, c, 1) * deviation - 1) * 100 > NEAR || fabs(at(s->summand, c, 0)) * 100 > NEAR)
@@ -81,9 +90,8 @@ static double shown_epsilon(const struct sites *sites)
     for (size_t k = 0; k < sites->count; k++) {
         const struct site *s = &sites->at[k];
 
-        if (!sites->kept[k] && !s->layer && s->fresh && !s->summand && is_uniform(s->factor, s->channels) &&
-            epsilon_of(s->factor[0]) > 0)
-            return epsilon_of(s->factor[0]);
+        if (!sites->kept[k] && !s->layer && s->fresh && begun_epsilon(s) > 0)
+            return begun_epsilon(s);
     }
     return 0;
 }
@@ -128,59 +136,6 @@ static void choose_epsilon(struct search *s, const struct sites *sites)
         if (t->guessed_epsilon)
             t->epsilon = asked > 0 ? asked : shown > 0 ? shown : t->trace->epsilon;
     }
-}
-
-/* -- sharing -- */
-
-/* Behind layers of one weight? */
-static bool is_same_use(const struct search *s, const struct site *a, const struct site *b)
-{
-    const struct value *weight = a->x->producer ? facts_weight(s->active, a->x->producer, NULL) : NULL;
-
-    return weight && b->x->producer && facts_weight(s->active, b->x->producer, NULL) == weight;
-}
-
-/* Steps of one layer, as Keras' TimeDistributed writes them? Nodes without names have the name of none. */
-static bool is_same_layer(const struct site *a, const struct site *b)
-{
-    return a->node_count && b->node_count && says_batch_normalization(a->nodes[0]->name) &&
-           says_batch_normalization(b->nodes[0]->name) && strcmp(a->name, b->name) == 0;
-}
-
-/* Two that read the same constant are one layer that is used twice, unless all its channels are equal: then exporters
- * may have merged what was the same by chance. */
-static bool is_shared(const struct search *s, const struct site *a, const struct site *b)
-{
-    return a->trace == b->trace && a->channels == b->channels && !a->layer == !b->layer &&
-           (a->layer || a->variance || !is_uniform(a->factor, a->channels) || is_same_use(s, a, b) ||
-            is_same_layer(a, b)) &&
-           (!a->summand == !b->summand) &&
-           (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);
-}
-
-/* Sites that read one constant hang together, in their order. */
-static bool find_shared(const struct search *s, const struct sites *sites, size_t *first)
-{
-    struct adapt *a = s->adapt;
-    size_t *begin = arena_array(a->arena, s->graph->value_count, sizeof *begin, a->report); /* counted from 1 */
-    size_t *end = arena_array(a->arena, s->graph->value_count, sizeof *end, a->report);
-    size_t *next = arena_array(a->arena, sites->count, sizeof *next, a->report);
-
-    if (!begin || !end || !next)
-        return false;
-    for (size_t k = 0; k < sites->count; k++) {
-        const struct value *by = sites->at[k].shared_by;
-
-        first[k] = k;
-        if (!by || sites->kept[k])
-            continue;
-        for (size_t j = begin[by->id]; j && first[k] == k; j = next[j - 1])
-            if (is_shared(s, &sites->at[j - 1], &sites->at[k]))
-                first[k] = first[j - 1];
-        *(begin[by->id] ? &next[end[by->id] - 1] : &begin[by->id]) = k + 1;
-        end[by->id] = k + 1;
-    }
-    return true;
 }
 
 /* -- measuring -- */
@@ -405,7 +360,7 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
     struct moments *moments = arena_array(a->arena, sites->count, sizeof *moments, a->report);
 
     find_fresh(s, sites);
-    if (!moments || !find_shared(s, sites, first))
+    if (!moments || !sites_find_shared(s, sites, first))
         return false;
     choose_fresh(s, sites, first);
     choose_epsilon(s, sites);

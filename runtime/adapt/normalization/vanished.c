@@ -1,22 +1,12 @@
 /* Biases of zeros, which are not exported: a layer that was never trained has lost its bias, and with it parameters that
  * train. PyTorch's newer exporter says so in the node's metadata (a rule RemoveOptionalBiasFrom...). tf2onnx does not:
- * where no layer of the file has one they come back, and so do the betas of its LayerNormalization. */
-#include "adapt/facts.h"
-#include "adapt/step.h"
+ * where no layer of the file has one they come back. What its normalisations have lost: vanished_normalization.c. */
+#include "adapt/normalization/vanished.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include "plan/program.h"
 #include <stdio.h>
 #include <string.h>
-
-struct vanished {
-    struct adapt *adapt;
-    struct edit edit;
-    struct facts facts;
-    unsigned char *read; /* by value id: what reads it */
-    const char **given;  /* by value id of a weight: the bias of its layer */
-    size_t count;
-};
 
 /* The layer's weight, and its input for a bias; -1: it is added by a node behind it. False where `n` is none. */
 static bool is_layer(const struct vanished *v, const struct node *n, int *bias)
@@ -40,21 +30,18 @@ static bool is_learned(const struct vanished *v, const struct value *bias)
 }
 
 /* One number for all channels of `x` belongs to an activation, as the 3 of a hard sigmoid does. A layer of one channel has
- * such a bias, which has a dimension. */
-static bool is_number(const struct vanished *v, const struct value *x, const struct value *constant)
+ * such a bias, which has a dimension. And what has an element for each position, too, is a table of these. */
+static bool is_bias(const struct vanished *v, const struct value *x, const struct value *constant)
 {
     const struct tensor *t = &v->facts.types->types[constant->id], *of = &v->facts.types->types[x->id];
+    int varies = 0;
 
-    return tensor_count(t) == 1 && (!t->rank || (of->rank > 1 && of->dims[1] != 1 && of->dims[of->rank - 1] != 1));
+    if (tensor_count(t) == 1)
+        return t->rank && !(of->rank > 1 && of->dims[1] != 1 && of->dims[of->rank - 1] != 1);
+    for (int d = 0; d < t->rank; d++)
+        varies += t->dims[d] != 1;
+    return varies == 1;
 }
-
-/* What reads a value, looked at through nodes that only rearrange, join or average: */
-enum {
-    READ_BIAS = 1,    /* a constant is added, */
-    READ_LEARNED = 2, /* which is more than zeros and ones */
-    READ_LAYER = 4,   /* a layer that makes up for it, */
-    READ_NORMAL = 8   /* BatchNormalization */
-};
 
 static int reading_of(const struct vanished *v, const struct node *n, int input)
 {
@@ -65,7 +52,7 @@ static int reading_of(const struct vanished *v, const struct node *n, int input)
         return READ_NORMAL;
     if (input == 0 && is_layer(v, n, &bias))
         return READ_LAYER;
-    if (other && !v->facts.active[other->id] && !is_number(v, n->in[input], other))
+    if (other && !v->facts.active[other->id] && is_bias(v, n->in[input], other))
         return READ_BIAS | (is_learned(v, other) ? READ_LEARNED : 0);
     return facts_passes_on(n) && n->out[0] ? v->read[n->out[0]->id] : 0;
 }
@@ -76,46 +63,52 @@ static bool find_readings(struct vanished *v, const struct graph *g)
     struct adapt *a = v->adapt;
 
     v->read = arena_array(a->arena, g->value_count, sizeof *v->read, a->report);
+    v->layer = arena_array(a->arena, g->value_count, sizeof *v->layer, a->report);
     v->given = arena_array(a->arena, g->value_count, sizeof *v->given, a->report);
-    for (size_t k = g->node_count; v->read && v->given && k > 0; k--)
-        for (int i = 0; i < g->nodes[k - 1]->inputs; i++)
-            if (g->nodes[k - 1]->in[i])
-                v->read[g->nodes[k - 1]->in[i]->id] |= (unsigned char)reading_of(v, g->nodes[k - 1], i);
-    return v->read && v->given;
+    for (size_t k = g->node_count; v->read && v->layer && v->given && k > 0; k--) {
+        const struct node *n = g->nodes[k - 1];
+        int bias;
+
+        for (int i = 0; i < n->inputs; i++) {
+            const int reading = n->in[i] ? reading_of(v, n, i) : 0;
+
+            if (reading)
+                v->read[n->in[i]->id] |= (unsigned char)reading;
+            if (reading & READ_LAYER)
+                v->layer[n->in[i]->id] = is_layer(v, n, &bias) ? n : v->layer[n->out[0]->id];
+        }
+    }
+    return v->read && v->layer && v->given;
 }
 
 static const char *const choices[] = { "bias", "no-bias", NULL };
 
-/* Zeros like `like`, one for each weight: a layer may be used several times. */
-static const char *zeros_for(struct vanished *v, const struct value *weight, const struct node *n, const char *what,
-                             const struct tensor *like)
+const char *vanished_constant(struct vanished *v, const char *name, const char *what, int number,
+                              const struct tensor *like)
 {
-    const char **given = &v->given[weight->id], *cut = strrchr(n->name, '/');
-    const int length = cut ? (int)(cut - n->name) : (int)strlen(n->name);
-    struct tensor zeros = *like;
-    const char *stem;
-    char *name;
+    const char *cut = strrchr(name, '/'), *kept = NULL;
+    const int length = cut ? (int)(cut - name) : (int)strlen(name);
+    const char *stem = arena_printf(v->adapt->arena, v->edit.report, "%.*s/%s", length, name, what);
+    char *fresh = stem ? edit_fresh_name(&v->edit, stem) : NULL;
+    struct tensor t = *like;
 
-    if (*given)
-        return *given;
-    stem = arena_printf(v->adapt->arena, v->edit.report, "%.*s/%s", length, n->name, what);
-    name = stem ? edit_fresh_name(&v->edit, stem) : NULL;
-    zeros.data = arena_alloc(v->adapt->arena, (size_t)tensor_bytes(&zeros), v->edit.report);
-    if (name && zeros.data && edit_add_initializer(&v->edit, name, &zeros))
-        *given = arena_string(v->adapt->arena, name, strlen(name), v->edit.report);
-    budget_free(v->edit.budget, name);
-    return *given;
+    t.data = arena_alloc(v->adapt->arena, (size_t)tensor_bytes(&t), v->edit.report);
+    for (int64_t k = 0; t.data && k < tensor_count(&t); k++)
+        element_put(t.data, k, t.dtype, number);
+    if (fresh && t.data && edit_add_initializer(&v->edit, fresh, &t))
+        kept = arena_string(v->adapt->arena, fresh, strlen(fresh), v->edit.report);
+    budget_free(v->edit.budget, fresh);
+    return kept;
 }
 
-/* An Add takes the output's name. */
-static bool add_behind(struct vanished *v, const struct node *n, const char *name)
+bool vanished_do_behind(struct vanished *v, const struct node *n, const struct op *op, const char *name)
 {
     struct edit *e = &v->edit;
     char *plain = edit_fresh_name(e, n->out[0]->name);
     Onnx__NodeProto *of = e->graph->node[n->index];
-    Onnx__NodeProto *add = plain ? edit_insert_node(e, (size_t)n->index, true, op_add.name, NULL) : NULL;
-    const bool ok = add && edit_set_inputs(e, add, 2, (const char *const[]){ plain, name }) &&
-                    edit_set_outputs(e, add, 1, (const char *const[]){ n->out[0]->name }) &&
+    Onnx__NodeProto *next = plain ? edit_insert_node(e, (size_t)n->index, true, op->name, NULL) : NULL;
+    const bool ok = next && edit_set_inputs(e, next, 2, (const char *const[]){ plain, name }) &&
+                    edit_set_outputs(e, next, 1, (const char *const[]){ n->out[0]->name }) &&
                     edit_set_outputs(e, of, 1, (const char *const[]){ plain });
 
     budget_free(e->budget, plain);
@@ -127,7 +120,7 @@ static bool add_bias(struct vanished *v, const struct node *n, int bias, const c
     struct edit *e = &v->edit;
 
     if (bias < 0)
-        return add_behind(v, n, name);
+        return vanished_do_behind(v, n, &op_add, name);
     return edit_set_inputs(e, e->graph->node[n->index], 3,
                            (const char *const[]){ n->in[0]->name, n->in[1]->name, name });
 }
@@ -136,8 +129,11 @@ static bool give_bias(struct vanished *v, const struct node *n, int bias, const 
 {
     const struct tensor *out = &v->facts.types->types[n->out[0]->id];
     const struct tensor like = { .dtype = out->dtype, .rank = 1, .dims = { out->dims[bias >= 0 ? 1 : out->rank - 1] } };
-    const char *name = zeros_for(v, n->in[1], n, "bias", &like);
+    const char **given = &v->given[n->in[1]->id], *name;
 
+    if (!*given) /* a layer may be used several times: one for each weight */
+        *given = vanished_constant(v, n->name, "bias", 0, &like);
+    name = *given;
     v->count++;
     return name && add_bias(v, n, bias, name) &&
            adapt_tell(v->adapt,
@@ -149,63 +145,6 @@ static bool give_bias(struct vanished *v, const struct node *n, int bias, const 
                                                       : "it gets one of zeros, as Keras' layers begin with: zeros are "
                                                         "not exported, and no layer of the file has any",
                                          .unknown = "whether it had one (no-bias: it has none)" });
-}
-
-/* -- beta of a layer's normalisation -- */
-
-/* The other factor of a product that has `of` as one; NULL where it is none of that. */
-static const struct value *other_factor(const struct node *n, const struct value *of)
-{
-    if (!n || !node_is(n, &op_mul))
-        return NULL;
-    return n->in[0] == of ? n->in[1] : n->in[1] == of ? n->in[0] : NULL;
-}
-
-static bool is_minus_mean(const struct value *x)
-{
-    const struct node *n = x ? x->producer : NULL, *mean = n && node_is(n, &op_neg) ? n->in[0]->producer : NULL;
-
-    return mean && node_is(mean, &op_reduce_mean);
-}
-
-/* Of a product that scales: the constant factor with more than one element. */
-static const struct value *scale_of(const struct vanished *v, const struct value *x)
-{
-    const struct node *n = x->producer;
-
-    for (int k = 0; n && node_is(n, &op_mul) && k < 2; k++)
-        if (!v->facts.active[n->in[k]->id] && n->in[k]->initializer && n->in[k]->initializer->rank > 0)
-            return n->in[k];
-    return NULL;
-}
-
-/* Keras' LayerNormalization is x m + (beta - mean m), where m is gamma / deviation; without beta x m + (-mean) m. Gives
- * gamma, NULL where the node is something else. */
-static const struct value *centred_by_mean(const struct vanished *v, const struct node *n)
-{
-    for (int k = 0; node_is(n, &op_add) && k < 2; k++) {
-        const struct node *x = n->in[k]->producer, *shift = n->in[1 - k]->producer;
-
-        for (int i = 0; x && node_is(x, &op_mul) && i < 2; i++)
-            if (is_minus_mean(other_factor(shift, x->in[i])))
-                return scale_of(v, x->in[i]);
-    }
-    return NULL;
-}
-
-static bool give_beta(struct vanished *v, const struct node *n, const struct value *gamma)
-{
-    const char *name = zeros_for(v, gamma, n, "beta", gamma->initializer);
-
-    v->count++;
-    return name && add_behind(v, n, name) &&
-           adapt_tell(v->adapt, &(struct finding){ .name = *n->name ? n->name : n->out[0]->name,
-                                                   .found = "LayerNormalization without a beta",
-                                                   .evidence = name,
-                                                   .certainty = DOUBTFUL,
-                                                   .done = "it gets one of zeros, as Keras' layers begin with: zeros "
-                                                           "are not exported, and no layer of the file has a bias",
-                                                   .unknown = "whether it had one (no-bias: it has none)" });
 }
 
 /* Has any layer learned a bias? Then those that have none had none. */
@@ -231,6 +170,53 @@ static const char *rule_of(const struct vanished *v, const struct node *n)
     return rule && strstr(rule, "RemoveOptionalBias") ? rule : NULL;
 }
 
+/* How much of a name says which layer it is of: all before its last part. */
+static size_t scope_of(const char *name)
+{
+    const char *cut = strrchr(name, '/');
+
+    return cut ? (size_t)(cut - name) : 0;
+}
+
+/* Two products that stand one behind the other are of one layer where the scope of one lies in that of the other, or where
+ * the first is TensorFlow's separable_conv2d, whose second may be called as the BatchNormalization that was folded into it.
+ * *told: names tell. */
+static bool is_one_layer(const struct node *a, const struct node *b, bool *told)
+{
+    static const char separable[] = "/separable_conv2d/";
+    const size_t of_a = scope_of(a->name), of_b = scope_of(b->name), most = of_a < of_b ? of_a : of_b;
+    const char *longer = of_a < of_b ? b->name : a->name;
+
+    *told = most > 0;
+    return most && (strstr(a->name, separable) || (strncmp(a->name, b->name, most) == 0 && longer[most] == '/'));
+}
+
+/* What comes before another layer: whether it had a bias cannot be seen where names do not tell. */
+static bool list_before_layer(struct vanished *v, const struct node *n)
+{
+    return adapt_tell(v->adapt, &(struct finding){ .name = *n->name ? n->name : n->out[0]->name,
+                                                   .found = "a layer without a bias, before another layer",
+                                                   .evidence = "zeros are not exported, and no layer of the file has a "
+                                                               "bias",
+                                                   .certainty = DOUBTFUL,
+                                                   .done = "left as it is",
+                                                   .unknown = "whether it had one (bias: it had)" });
+}
+
+/* May one of zeros have gone? Where none of the file's layers has learned one it may, but not before BatchNormalization,
+ * which makes up for it. */
+static bool may_have_had(struct vanished *v, const struct node *n, const char *chosen, bool *may)
+{
+    const int read = v->read[n->out[0]->id];
+    bool told;
+
+    *may = !(read & (READ_BIAS | READ_NORMAL));
+    if (!*may || !(read & READ_LAYER) || chosen)
+        return true;
+    *may = !is_one_layer(n, v->layer[n->out[0]->id], &told) && told;
+    return *may || told || list_before_layer(v, n);
+}
+
 /* `by_rule`: only those of which the exporter says that it has taken one away. */
 static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
 {
@@ -239,29 +225,15 @@ static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
         const char *chosen, *rule = by_rule ? rule_of(v, n) : NULL;
+        bool may = true;
 
         if ((by_rule && !rule) || !is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) ||
-            v->read[n->out[0]->id] & (by_rule ? READ_NORMAL : ~0))
+            (by_rule && v->read[n->out[0]->id] & READ_NORMAL))
             continue;
         chosen = adapt_choice(v->adapt, choices, n->name, n->in[1]->name);
-        if ((!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias, rule))
+        if (!by_rule && !may_have_had(v, n, chosen, &may))
             return false;
-    }
-    return true;
-}
-
-/* Of layer normalisations behind which no constant is added. */
-static bool give_betas(struct vanished *v, const struct graph *g)
-{
-    for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
-        const struct value *gamma = facts_place(&v->facts, n) >= 0 ? centred_by_mean(v, n) : NULL;
-        const char *chosen;
-
-        if (!gamma || v->read[n->out[0]->id] & READ_BIAS)
-            continue;
-        chosen = adapt_choice(v->adapt, choices, n->name, gamma->name);
-        if ((!chosen || strcmp(chosen, "bias") == 0) && !give_beta(v, n, gamma))
+        if (may && (!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias, rule))
             return false;
     }
     return true;
@@ -272,18 +244,18 @@ bool adapt_vanished(struct adapt *a)
     const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
     struct vanished v = { .adapt = a };
     struct model *to = NULL;
-    bool ok;
-
     const bool keras = strcmp(producer, "tf2onnx") == 0;
+    bool ok;
 
     if (!keras && strcmp(producer, "pytorch") != 0)
         return true;
     ok = facts_find(&v.facts, a->model, a->arena, a->report) && facts_planned(&v.facts, a->report) &&
          (to = adapt_copy(a));
     ok = ok && edit_begin(&v.edit, to, a->report);
-    ok = ok && find_readings(&v, a->model->graph) &&
-         ((keras && any_learned(&v, a->model->graph)) ||
-          (give_all(&v, a->model->graph, !keras) && (!keras || give_betas(&v, a->model->graph))));
+    ok = ok && find_readings(&v, a->model->graph);
+    v.learned = ok && keras && any_learned(&v, a->model->graph);
+    ok = ok && (v.learned || give_all(&v, a->model->graph, !keras)) &&
+         (!keras || vanished_normalizations(&v, a->model->graph));
     ok = (!to || edit_end(&v.edit)) && ok;
     facts_release(&v.facts);
     if (ok && v.count)

@@ -1,0 +1,161 @@
+/* What PyTorch's newer exporter has computed of a parameter and of zeros, and which came out as the parameter's own numbers:
+ * the first step of an unrolled RNN multiplies a state of zeros and adds bias_hh, which leaves "linear_1", bias_hh with two
+ * dimensions before it; of a GRU each gate reads a piece of it. Trained as they are, the copy and the parameter would go
+ * ways of their own. A parameter keeps its name, "rnn.bias_hh_l0"; what is computed is called by its node. */
+#include "adapt/facts.h"
+#include "adapt/step.h"
+#include "data/element.h"
+#include "ops/registry.h"
+#include <string.h>
+
+enum { FEW = 2 }; /* elements that may be equal by chance */
+
+struct copies {
+    struct adapt *adapt;
+    struct edit edit;
+    size_t count;
+};
+
+static bool is_vector(const struct tensor *t)
+{
+    int varies = 0;
+
+    for (int d = 0; d < t->rank; d++)
+        varies += t->dims[d] != 1;
+    return varies == 1 && tensor_count(t) > FEW && t->data;
+}
+
+static bool is_told(const struct parameter *p)
+{
+    return strchr(p->value->name, '.');
+}
+
+/* The element of `whole` from which on it is equal to the copy, bit by bit: the first, or one of several pieces as long as
+ * that; -1 where it is not. */
+static int64_t place_in(const struct tensor *whole, const struct tensor *copy)
+{
+    const int64_t n = tensor_count(copy), bytes = tensor_bytes(copy);
+
+    if (whole->rank != 1 || whole->dtype != copy->dtype || tensor_count(whole) % n)
+        return -1;
+    for (int64_t at = 0; at < tensor_count(whole) / n; at++)
+        if (memcmp((const char *)whole->data + at * bytes, copy->data, (size_t)bytes) == 0)
+            return at * n;
+    return -1;
+}
+
+static const char *sizes(struct copies *c, const char *stem, int64_t count, const int64_t *numbers)
+{
+    char *name = edit_fresh_name(&c->edit, stem);
+    const struct tensor t = {
+        .dtype = I64, .rank = 1, .dims = { count }, .data = (void *)(uintptr_t)numbers /* only read from */
+    };
+    const char *kept = NULL;
+
+    if (name && edit_add_initializer(&c->edit, name, &t))
+        kept = arena_string(c->adapt->arena, name, strlen(name), c->edit.report);
+    budget_free(c->edit.budget, name);
+    return kept;
+}
+
+/* A node before all others. */
+static bool insert(struct copies *c, const struct op *op, size_t count, const char *const *inputs, const char *output)
+{
+    Onnx__NodeProto *n = edit_insert_node(&c->edit, 0, false, op->name, NULL);
+
+    return n && edit_set_inputs(&c->edit, n, count, inputs) && edit_set_outputs(&c->edit, n, 1, &output);
+}
+
+/* What was the copy is made of the parameter. */
+static bool replace(struct copies *c, const struct value *copy, const struct value *of, int64_t from)
+{
+    const struct tensor *t = copy->initializer;
+    const int64_t to = from + tensor_count(t);
+    const char *name = arena_string(c->adapt->arena, copy->name, strlen(copy->name), c->edit.report);
+    const char *shape = name ? sizes(c, "shape", t->rank, t->dims) : NULL, *piece = of->name;
+
+    if (!shape)
+        return false;
+    edit_drop_initializer(&c->edit, copy->name);
+    if (tensor_count(t) < tensor_count(of->initializer)) {
+        const char *begin = sizes(c, "begin", 1, &from), *end = sizes(c, "end", 1, &to);
+        char *fresh = edit_fresh_name(&c->edit, of->name);
+        const char *kept = fresh ? arena_string(c->adapt->arena, fresh, strlen(fresh), c->edit.report) : NULL;
+        const bool ok =
+            kept && begin && end && insert(c, &op_slice, 3, (const char *const[]){ of->name, begin, end }, kept);
+
+        budget_free(c->edit.budget, fresh);
+        if (!ok)
+            return false;
+        piece = kept;
+    }
+    c->count++;
+    return insert(c, &op_reshape, 2, (const char *const[]){ piece, shape }, name);
+}
+
+static bool tell(struct copies *c, const struct value *copy, const struct value *of)
+{
+    struct adapt *a = c->adapt;
+    const char *evidence = arena_printf(a->arena, a->report, "its numbers are those of '%s', bit by bit", of->name);
+
+    return evidence && adapt_tell(a, &(struct finding){ .name = copy->name,
+                                                        .found = "a copy of a parameter that the exporter has computed",
+                                                        .evidence = evidence,
+                                                        .certainty = LIKELY,
+                                                        .done = "the parameter is read in its place",
+                                                        .unknown = "whether it is another (untied: it is)" });
+}
+
+static bool look_at(struct copies *c, const struct parameters *p, const struct parameter *copy)
+{
+    static const char *const choices[] = { "shared", "untied", NULL };
+    const struct value *v = copy->value;
+
+    for (size_t k = 0; k < p->count; k++) {
+        const struct value *of = p->at[k].value;
+        const int64_t from = p->at[k].role == ROLE_TRAINABLE && of->initializer && !of->is_input &&
+                                     is_told(&p->at[k]) && is_vector(of->initializer)
+                                 ? place_in(of->initializer, v->initializer)
+                                 : -1;
+        const char *chosen = from >= 0 ? adapt_choice(c->adapt, choices, v->name, NULL) : NULL;
+
+        if (from < 0)
+            continue;
+        return (chosen && strcmp(chosen, "untied") == 0) || (replace(c, v, of, from) && tell(c, v, of));
+    }
+    return true;
+}
+
+static bool look_at_all(struct copies *c)
+{
+    struct adapt *a = c->adapt;
+    struct parameters p;
+    bool ok = parameters_find(&p, a->model, NULL, a->arena, a->report);
+
+    for (size_t k = 0; ok && k < p.count; k++) {
+        const struct value *v = p.at[k].value;
+
+        if (p.at[k].role == ROLE_TRAINABLE && v->initializer && !v->is_input && !is_told(&p.at[k]) &&
+            is_vector(v->initializer) && !tensor_is_uniform(v->initializer))
+            ok = look_at(c, &p, &p.at[k]);
+    }
+    return ok;
+}
+
+bool adapt_copies(struct adapt *a)
+{
+    const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
+    struct copies c = { .adapt = a };
+    struct model *to = NULL;
+    bool ok;
+
+    if (strcmp(producer, "pytorch") != 0)
+        return true;
+    to = adapt_copy(a);
+    ok = to && edit_begin(&c.edit, to, a->report) && look_at_all(&c);
+    ok = (!to || edit_end(&c.edit)) && ok;
+    if (ok && c.count)
+        return adapt_take(a, to, true);
+    model_free(to);
+    return ok;
+}

@@ -222,29 +222,23 @@ static int64_t start_of(const struct dft_job *j, int64_t line, int64_t length, i
     return (line / j->inner * length * j->inner + line % j->inner) * parts;
 }
 
-/* COUNT numbers of a line, each of which LOOP takes from one place and puts into another. */
-#define EACH_TYPE(LOOP)                                                                                                \
-    do {                                                                                                               \
-        if (j->single)                                                                                                 \
-            LOOP(float, float);                                                                                        \
-        else if (j->wide)                                                                                              \
-            LOOP(double, double);                                                                                      \
-        else                                                                                                           \
-            LOOP(float, double);                                                                                       \
-    } while (0)
+static double factor_of(const struct transform *t, int64_t k)
+{
+    return t->doubled && k && 2 * k < t->n ? 2 * t->scale : t->scale;
+}
 
-#define LOAD(outside, inside)                                                                                          \
-    for (int64_t k = 0; k < count; k++)                                                                                \
-    ((inside *)(void *)to)[k * l->count + lane] = (inside)((const outside *)j->x)[from + k * step + part]
-
-#define STORE(outside, inside)                                                                                         \
-    for (int64_t k = 0; k < count; k++)                                                                                \
-    ((outside *)j->y)[to + k * step + part] =                                                                          \
-        (outside)(((const inside *)(const void *)from)[k * l->count + lane] * (inside)factor_of(t, k))
-
-#define CLEAR(outside, inside)                                                                                         \
-    for (int64_t k = count; k < t->written; k++)                                                                       \
-    ((outside *)j->y)[to + k * step + part] = 0
+#define NAME(name) name##_single
+#define outside    float
+#define inside     float
+#include "ops/dft_body.h"
+#define NAME(name) name##_float
+#define outside    float
+#define inside     double
+#include "ops/dft_body.h"
+#define NAME(name) name##_double
+#define outside    double
+#define inside     double
+#include "ops/dft_body.h"
 
 /* The conjugates of the first half. */
 static void mirror(const struct transform *t, const struct lanes *l)
@@ -262,44 +256,30 @@ static void mirror(const struct transform *t, const struct lanes *l)
 static void load(const struct dft_job *j, const struct lanes *l)
 {
     const struct transform *const t = j->t;
-    const int64_t count = lesser(t->read, t->mirrored ? one_side(t->n) : t->n), step = j->inner * t->read_parts;
     const size_t bytes = (size_t)(t->n * l->count) * (j->single ? sizeof(float) : sizeof(double));
 
     memset(l->re, 0, bytes);
     memset(l->im, 0, bytes);
-    for (int64_t lane = 0; lane < l->count; lane++) {
-        const int64_t from = start_of(j, l->first + lane, t->read, t->read_parts);
-
+    for (int64_t lane = 0; lane < l->count; lane++)
         for (int64_t part = 0; part < t->read_parts; part++) {
-            char *const to = part ? l->im : l->re;
+            const int64_t from = start_of(j, l->first + lane, t->read, t->read_parts) + part;
 
-            EACH_TYPE(LOAD);
+            (j->single ? load_single : j->wide ? load_double : load_float)(j, from, l, lane, part ? l->im : l->re);
         }
-    }
     if (t->mirrored)
         mirror(t, l);
-}
-
-static double factor_of(const struct transform *t, int64_t k)
-{
-    return t->doubled && k && 2 * k < t->n ? 2 * t->scale : t->scale;
 }
 
 static void store(const struct dft_job *j, const struct lanes *l)
 {
     const struct transform *const t = j->t;
-    const int64_t count = lesser(t->written, t->doubled ? one_side(t->n) : t->n), step = j->inner * t->parts;
 
-    for (int64_t lane = 0; lane < l->count; lane++) {
-        const int64_t to = start_of(j, l->first + lane, t->written, t->parts);
-
+    for (int64_t lane = 0; lane < l->count; lane++)
         for (int64_t part = 0; part < t->parts; part++) {
-            const char *const from = part ? l->im : l->re;
+            const int64_t to = start_of(j, l->first + lane, t->written, t->parts) + part;
 
-            EACH_TYPE(STORE);
-            EACH_TYPE(CLEAR);
+            (j->single ? store_single : j->wide ? store_double : store_float)(j, to, l, lane, part ? l->im : l->re);
         }
-    }
 }
 
 static void chunk(void *context, int64_t index, int thread)

@@ -216,7 +216,8 @@ static const struct adapt_case inputs[] = {
     { .text = HEAD "g (float[N,T,3] h) => (float[N,T,3] y) " ARMS PAIR,
       .blind = true,
       .as = "l=fresh",
-      .found = "l" NAMED FRESH "0.001\n",
+      .found = "h: open dimensions (certain): were taken as 1, with which the network can be planned\n"
+               "l" NAMED FRESH "0.001\n",
       .ops = "Transpose BatchNormalization Transpose" },
     { .text = HEAD "g (float[N,3] h, string[7] m) => (float[N,3] y) " ARMS PAIR,
       .blind = true,

@@ -300,7 +300,9 @@ static const struct adapt_case merged[] = {
                                   "[\"m/MatMul\"] k = MatMul (a, u) [\"m/Add\"] y = Add (b, k) }",
       .found = "" },
     /* the zeros and ones that an LSTM begins with */
-    { .text = KERAS LSTMS, .found = MERGED("b"), .ops = "LSTM Squeeze LSTM" },
+    { .text = KERAS LSTMS,
+      .found = "x: open dimensions (certain): were taken as 1, as the data have them\n" MERGED("b"),
+      .ops = "LSTM Squeeze LSTM" },
     /* a node that Kiln takes apart */
     { .text = FROM("pytorch") IMAGE "<float[2] one = {1,1}, float[2] z = {0,0}>\n"
                                     "{ h = InstanceNormalization (x, one, z) r = Relu (h)\n"

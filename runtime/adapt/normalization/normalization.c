@@ -235,7 +235,7 @@ bool adapt_normalization(struct adapt *a)
     struct facts facts;
     struct parameters parameters;
     struct search s = { .adapt = a, .graph = a->model->graph, .facts = &facts, .parameters = &parameters };
-    bool ok = facts_find(&facts, a->model, a->arena, a->report) && facts_planned(&facts, a->report);
+    bool ok = facts_find(&facts, a) && facts_planned(&facts, a->report);
 
     s.active = facts.active;
     s.only_reader = facts.reader;

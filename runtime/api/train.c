@@ -101,7 +101,7 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
     struct arena scratch = { .budget = &b };
 
     t->context = context_hold(o->context);
-    if (api_training_options(&to, o, model->model->graph, &scratch, r))
+    if (api_training_options(&to, o, model->model, &scratch, r))
         t->trainer = trainer_new(model->model, &to, r);
     arena_release(&scratch);
     return t->trainer && describe_trainer(t, r) &&

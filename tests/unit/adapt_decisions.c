@@ -451,7 +451,7 @@ START_TEST(labels_must_fit_to_decide)
           "labels go from 1 to 3, it has 3 numbers for a label: these begin at 1" },
         { rows, 9, 0, 1, "sparse_categorical_crossentropy", "labels go from 0 to 8, it has 3 numbers for a label" },
         { rows, 9, 0, 2, "sparse_categorical_crossentropy", "2 labels of a sample, it has 3 numbers" },
-        { rows, 0, 0, 1, "categorical_crossentropy", "1 numbers of a sample are to be predicted, it has 3" },
+        { rows, 0, 0, 1, "categorical_crossentropy", "1 number of a sample is to be predicted, it has 3" },
         { rows, 0, 0, 3, "categorical_crossentropy", "not all that is to be predicted lies between 0 and 1" },
         { units, 3, 0, 1, "binary_crossentropy", "ends in Sigmoid" },
         { units, 2, 0, 3, "binary_crossentropy", "ends in Sigmoid" },
@@ -460,7 +460,7 @@ START_TEST(labels_must_fit_to_decide)
           "labels go from 1 to 2, a number of it tells 2 apart: these begin at 1" },
         { units, 0, 0, 3, "binary_crossentropy", "not all that is to be predicted lies between 0 and 1" },
         { number, 5, 1, 1, "mean_squared_error", "nothing tells" },
-        { scores, 0, 0, 1, NULL, "1 numbers of a sample are to be predicted, it has 3" },
+        { scores, 0, 0, 1, NULL, "1 number of a sample is to be predicted, it has 3" },
         { scores, 0, 0, 3, "mean_squared_error", "nothing tells" },
     };
     int64_t labels[12] = { 0 };

@@ -434,6 +434,7 @@ START_TEST(a_layer_that_is_used_again_stays_one)
     expect_case(c);
     made = adapt_over(m, c->o, false);
     expect_ok(made);
+    ck_assert_uint_eq(got.normalizations, again[_i].shared ? 1 : 2); /* layers */
     n[0] = made->proto->graph->node[1];
     n[1] = made->proto->graph->node[4];
     for (int k = 1; k < 5; k++)

@@ -81,9 +81,16 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
 
 /* -- statistics.c -- */
 
+/* Sites that share one layer: first[k] is the first site of its layer. */
+bool sites_share(const struct search *s, const struct sites *sites, size_t *first);
 /* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites
- * that share one layer get one set: *first[k] is the first site of its layer. */
+ * that share one layer get one set; `first`: sites_share. */
 bool sites_complete(struct search *s, struct sites *sites, size_t *first);
+
+/* The momentum that is asked for, else that of the layers of its framework. */
+double site_momentum(const struct search *s, const struct site *t);
+/* Who left the trace in this file: PyTorch, too, writes some of those that Keras is known for. */
+const char *site_exporter(const struct search *s, const struct site *t);
 
 /* -- scale.c -- */
 

@@ -159,7 +159,7 @@ static bool is_shared(const struct search *s, const struct site *a, const struct
 }
 
 /* Sites that read one constant hang together, in their order. */
-static bool find_shared(const struct search *s, const struct sites *sites, size_t *first)
+bool sites_share(const struct search *s, const struct sites *sites, size_t *first)
 {
     struct adapt *a = s->adapt;
     size_t *begin = arena_array(a->arena, s->graph->value_count, sizeof *begin, a->report); /* counted from 1 */
@@ -214,7 +214,7 @@ static bool refuse_without_data(struct search *s, const struct sites *sites)
     return fail(
         s->adapt->report, KILN_BAD_ARGUMENT, NULL,
         "data must be given: the mean and the variance of BatchNormalization '%s'%s are not in the file, they are "
-        "measured",
+        "measured (--calibrate)",
         one->name, others ? " and others" : "");
 }
 
@@ -405,7 +405,7 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
     struct moments *moments = arena_array(a->arena, sites->count, sizeof *moments, a->report);
 
     find_fresh(s, sites);
-    if (!moments || !find_shared(s, sites, first))
+    if (!moments || !sites_share(s, sites, first))
         return false;
     choose_fresh(s, sites, first);
     choose_epsilon(s, sites);

@@ -214,8 +214,9 @@ static bool check_inputs(const struct graph *g, struct report *r)
         const struct value *v = g->inputs[k];
 
         if (!v->has_type || v->type.kind != TENSOR || v->type.rank < 1)
-            return fail(r, KILN_UNSUPPORTED, NULL, "input '%s' is %s, must be a tensor with samples to be adapted",
-                        v->name, v->has_type ? tensor_text(&v->type, text) : "of no type");
+            return fail(r, KILN_UNSUPPORTED, NULL, "input '%s' is %s, must be a tensor with samples to be adapted%s",
+                        v->name, v->has_type ? tensor_text(&v->type, text) : "of no type",
+                        v->has_type && v->type.kind == TENSOR && !v->type.rank ? ": --set gives it a value" : "");
     }
     return true;
 }

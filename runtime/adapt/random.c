@@ -15,6 +15,9 @@ static bool input_type(struct tensor *out, const struct graph *g, size_t k, cons
     const int in = open_samples(g, k), whole = in != 0; /* each sample has all of it */
     int64_t dims[MAX_RANK + 1];
 
+    if (v->has_type && v->type.kind == TENSOR && !v->type.rank)
+        return fail(r, KILN_BAD_ARGUMENT, NULL,
+                    "input '%s' is a single number, and none of each sample: --set gives it a value", v->name);
     if (!v->has_type || v->type.kind != TENSOR || v->type.rank < 1 || v->type.rank + whole > MAX_RANK ||
         !element_getter(v->type.dtype))
         return fail(

@@ -767,7 +767,8 @@ typedef struct kiln_trainer_options {
     bool keep_gradients; /* for kiln_trainer_get */
     bool profile;        /* as of a session */
     /* [target_count] the outputs that are to learn. The sum of their losses becomes small, each counted as often as its
-     * weight says. target_count 0: what `data` has targets for, or the model's first output. */
+     * weight says. target_count 0: what `data` has targets for, of these those that the
+     * metadata say train (kiln.trains.NAME), where they say it of any; without `data` the first one. */
     const kiln_target *targets;
     size_t target_count;
     const char *const *train; /* [train_count] as `freeze`: only these train; train_count 0: all that can */

@@ -368,6 +368,18 @@ def several():
     said = kiln("eval", "two.onnxtxt", "--data", "npz:kinds.npz", "--train-output", "kind")
     if "warning" in said or "years" in said:
         return f"says {said}"
+    decided = Path("two.onnxtxt").read_text().replace('17]>', '17], metadata_props: ["kiln.trains.kind": "yes"]>')
+    Path("decided.onnxtxt").write_text(decided)
+    for words, trains in (
+        ([], "kind"),
+        (["--loss-weight", "kind=2"], "kind"),
+        (["--train-output", "years, all"], "years, all"),
+        (["--loss", "years, all=mean_squared_error"], "both"),
+        (["--train-output", "kind", "--loss", "years, all=mean_squared_error"], "kind"),
+    ):
+        said = kiln("train", "decided.onnxtxt", "--data", "npz:data.npz", "--output", "one.onnx", *words)
+        if ("of 'kind': " in said, "of 'years, all': " in said) != (trains != "years, all", trains != "kind"):
+            return f"{words}: says {said}"
     Path("rows.csv").write_text("1,2,0\n")
     said = kiln("train", "two.onnxtxt", "--data", "csv:rows.csv", "--output", "never.onnx", code=3)
     return None if "2 inputs without a value ('image', 'ids'), data of format csv are for 1; `kiln init`" in said else f"says {said}"

@@ -122,7 +122,10 @@ static const struct argp_option argp_options[] = {
     { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
     { "report", KEY_REPORT, "FILE", 0, "all that was found, as JSON", 1 },
     { "classes", KEY_CLASSES, "N", 0, "a new last layer with so many classes, and the loss of classes", 2 },
-    { "head", KEY_HEAD, "FILE", 0, "the network in this file in place of the last layer", 2 },
+    { "head", KEY_HEAD, "FILE", 0,
+      "the network in this file in place of the last layer; its inputs beside the one that is fed are new weights, as "
+      "float[64,5] w among those of an .onnxtxt: they have no values, and are drawn",
+      2 },
     { "freeze-backbone", KEY_FREEZE, NULL, 0, "only the head is to train, a new one or the one that there is", 2 },
     { "train-output", KEY_OUTPUT, "NAME", 0, "the output that is to train; may be repeated (the first)", 2 },
     { "batch", KEY_BATCH, "WHAT", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },

@@ -146,12 +146,29 @@ static const kiln_target *said_of(const struct learn *l, const char *output)
     return NULL;
 }
 
-static bool is_chosen(const struct learn_options *o, const char *output)
+/* Does the file say of an output that it trains, or of none? */
+static bool file_trains(const struct learn *l, const char *output)
+{
+    static const char prefix[] = "kiln.trains.";
+    const char *key, *value;
+    bool any = false;
+
+    for (size_t k = 0; kiln_model_metadata(l->model, k, &key, &value); k++) {
+        if (strncmp(key, prefix, strlen(prefix)) != 0)
+            continue;
+        any = true;
+        if (strcmp(key + strlen(prefix), output) == 0)
+            return true;
+    }
+    return !any;
+}
+
+static bool is_chosen(const struct learn *l, const struct learn_options *o, const char *output)
 {
     for (size_t k = 0; k < o->output_count; k++)
         if (strcmp(o->output[k], output) == 0)
             return true;
-    return !o->output_count;
+    return !o->output_count && file_trains(l, output);
 }
 
 /* An ArgMax beside its scores comes with them. */
@@ -163,7 +180,8 @@ static bool can_learn(const struct learn *l, const char *output)
     return false;
 }
 
-/* The outputs that the data have something for, with what was said of them; `to` has room for all columns. */
+/* The outputs that the data have something for, with what was said of them, but for those that do not train; `to` has room
+ * for all columns. */
 static bool choose_named(struct learn *l, const struct learn_options *o, kiln_target *to, size_t *count)
 {
     const size_t columns = kiln_dataset_about(l->train)->targets;
@@ -174,7 +192,7 @@ static bool choose_named(struct learn *l, const struct learn_options *o, kiln_ta
         const kiln_target *of = said_of(l, name);
 
         said += of != NULL;
-        if (is_chosen(o, name) && (of || can_learn(l, name)))
+        if (is_chosen(l, o, name) ? of || can_learn(l, name) : of && !o->output_count)
             to[(*count)++] = of ? *of : (kiln_target){ .output = name };
     }
     return said == l->target_count ||

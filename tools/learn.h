@@ -84,7 +84,9 @@ enum { KEY_LOSS = 'l', KEY_WEIGHT = 1000, KEY_TRAIN_OUTPUT, KEY_CLASS_AXIS, KEY_
         { "loss-weight", KEY_WEIGHT, "OUTPUT=N", 0, "how often its loss counts in the sum of all (1)", group },        \
     {                                                                                                                  \
         "train-output", KEY_TRAIN_OUTPUT, "OUTPUT", 0,                                                                 \
-            "it counts, others do not; repeated for several (all that the data have something for)", group             \
+            "it counts, others do not; repeated for several (those that the file says train, "                         \
+            "else all that the data have something for)",                                                              \
+            group                                                                                                      \
     }
 /* Is it one of them? Then it is noted, or the command ends with EXIT_USAGE. */
 bool option_target(struct learn_options *o, int key, const char *arg, struct argp_state *state);

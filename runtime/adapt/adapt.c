@@ -149,11 +149,12 @@ static bool find_tolerance(struct adapt *a, double *out)
     const struct graph *g = a->reference->graph;
     struct budget budget = budget_like(&a->reference->budget);
     const bool *active = activations_find(g, a->arena, a->report);
+    const struct tensor *x;
     struct program *types;
 
     *out = TOLERANCE;
     budget_start(&budget);
-    types = active ? plan_sample(a->reference, &budget, a->report) : NULL;
+    types = active && adapt_inputs(a, g, &x) ? plan_sample(a->reference, x, &budget, a->report) : NULL;
     budget_stop(&budget);
     for (size_t k = 0; types && k < g->value_count; k++)
         if (active[k] && g->values[k]->producer && types->types[k].kind == TENSOR)
@@ -213,8 +214,9 @@ static bool check_inputs(const struct graph *g, struct report *r)
         const struct value *v = g->inputs[k];
 
         if (!v->has_type || v->type.kind != TENSOR || v->type.rank < 1)
-            return fail(r, KILN_UNSUPPORTED, NULL, "input '%s' is %s, must be a tensor with samples to be adapted",
-                        v->name, v->has_type ? tensor_text(&v->type, text) : "of no type");
+            return fail(r, KILN_UNSUPPORTED, NULL, "input '%s' is %s, must be a tensor with samples to be adapted%s",
+                        v->name, v->has_type ? tensor_text(&v->type, text) : "of no type",
+                        v->has_type && v->type.kind == TENSOR && !v->type.rank ? ": --set gives it a value" : "");
     }
     return true;
 }
@@ -222,9 +224,9 @@ static bool check_inputs(const struct graph *g, struct report *r)
 /* The batch comes first of what keeps the function: what is measured later may then be measured over any. */
 static bool take_steps(struct adapt *a)
 {
-    return adapt_inference(a) && adapt_batch(a) && adapt_defaults(a) && adapt_affine(a) && adapt_products(a) &&
-           adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) && adapt_copies(a) && prove(a) &&
-           adapt_head(a) && adapt_roles(a) && check_choices(a);
+    return adapt_sizes(a) && adapt_inference(a) && adapt_batch(a) && adapt_defaults(a) && adapt_affine(a) &&
+           adapt_products(a) && adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) && adapt_copies(a) &&
+           prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
 }
 
 /* The model that came out, and the others gone. One that nothing was changed of is a copy. */
@@ -243,9 +245,14 @@ static struct model *end(struct adapt *a, bool ok)
 bool model_adapt_look(const struct model *m, struct adapted *out, struct arena *arena, struct report *r)
 {
     const struct adapt_options o = { 0 };
-    struct adapt a = {
-        .options = &o, .model = m, .reference = m, .out = out, .arena = arena, .report = r, .look = true
-    };
+    struct adapt a = { .options = &o,
+                       .model = m,
+                       .reference = m,
+                       .file = m->graph,
+                       .out = out,
+                       .arena = arena,
+                       .report = r,
+                       .look = true };
 
     *out = (struct adapted){ .findings.arena = arena };
     return adapt_normalization(&a);
@@ -254,7 +261,9 @@ bool model_adapt_look(const struct model *m, struct adapted *out, struct arena *
 struct model *model_adapt(const struct model *m, const struct adapt_options *o, struct adapted *out,
                           struct arena *arena, struct report *r)
 {
-    struct adapt a = { .options = o, .model = m, .reference = m, .out = out, .arena = arena, .report = r };
+    struct adapt a = {
+        .options = o, .model = m, .reference = m, .file = m->graph, .out = out, .arena = arena, .report = r
+    };
     struct budget budget = budget_like(&m->budget);
     struct dataset random;
     bool ok;

@@ -305,9 +305,8 @@ bool adapt_affine(struct adapt *a)
 
     s.pytorch = strcmp(or_empty(a->model->proto->producer_name), "pytorch") == 0;
     map_init(&s.said.names, a->arena->budget);
-    ok = facts_find(&s.facts, a->model, a->arena, a->report) &&
-         decided_read(&s.said, a->model, DECIDED_ROLE, a->arena->budget, a->report) && find_contents(&s) &&
-         find_readings(&s);
+    ok = facts_find(&s.facts, a) && decided_read(&s.said, a->model, DECIDED_ROLE, a->arena->budget, a->report) &&
+         find_contents(&s) && find_readings(&s);
     if (ok)
         choose(&s);
     ok = ok && tell_all(&s) && (!s.count || (to = adapt_copy(a)));

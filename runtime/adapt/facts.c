@@ -1,4 +1,5 @@
 #include "adapt/facts.h"
+#include "adapt/step.h"
 #include "data/element.h"
 #include "kernels/kernels.h"
 #include "ops/registry.h"
@@ -9,22 +10,21 @@
 #include "train/trainable.h"
 #include <string.h>
 
-/* Two samples, so that what has samples differs from what has none, and 2 for other dimensions that are open, or more where
- * a window needs that. The batch of the file where no other passes. */
+/* Two samples, so that what has samples differs from what has none, and 2 for other dimensions that are open, where the data
+ * do not tell them. The batch of the file where no other passes. */
 static bool plan(struct facts *f, struct report *r)
 {
-    static const int64_t open[] = { 2, 32 };
     struct report quiet = { 0 };
-    struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &f->budget, .report = &quiet };
+    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &f->budget, .report = &quiet };
     int64_t only = 0;
     bool ok;
 
     budget_start(&f->budget);
-    ok = batch_size_find(f->model->graph, NULL, &c, &only);
-    for (size_t k = 0; ok && !f->types && k < sizeof open / sizeof *open; k++) {
+    ok = batch_size_find(f->model->graph, f->x, &c, &only);
+    if (ok) {
         quiet = (struct report){ 0 };
-        f->types = plan_samples(f->model->graph, NULL, open[k], only ? only : 2, &c);
-        /* other refusals may be of the shapes that were tried */
+        f->types = plan_samples(f->model->graph, f->x, 2, only ? only : 2, &c);
+        /* other refusals may be of the batch that was tried */
         ok = f->types ||
              (quiet.error.code != KILN_LIMIT && quiet.error.code != KILN_NO_MEMORY && quiet.error.code != KILN_STOPPED);
     }
@@ -52,11 +52,13 @@ static bool find_readers(struct facts *f, struct arena *arena, struct report *r)
     return true;
 }
 
-bool facts_find(struct facts *f, const struct model *m, struct arena *arena, struct report *r)
+bool facts_find(struct facts *f, struct adapt *a)
 {
-    *f = (struct facts){ .model = m, .budget = budget_like(&m->budget) };
-    f->active = activations_find(m->graph, arena, r);
-    return f->active && find_readers(f, arena, r) && plan(f, r);
+    const struct graph *g = a->model->graph;
+
+    *f = (struct facts){ .model = a->model, .budget = budget_like(&a->model->budget) };
+    f->active = activations_find(g, a->arena, a->report);
+    return f->active && find_readers(f, a->arena, a->report) && adapt_inputs(a, g, &f->x) && plan(f, a->report);
 }
 
 void facts_release(struct facts *f)
@@ -70,7 +72,7 @@ bool facts_planned(struct facts *f, struct report *r)
     if (f->types)
         return true;
     budget_start(&f->budget);
-    f->types = plan_sample(f->model, &f->budget, r);
+    f->types = plan_sample(f->model, f->x, &f->budget, r);
     budget_stop(&f->budget);
     return f->types;
 }

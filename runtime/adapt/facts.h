@@ -5,8 +5,11 @@
 
 #include "train/edit.h"
 
+struct adapt;
+
 struct facts {
     const struct model *model;
+    const struct tensor *x; /* types of its inputs, as plan_samples has them */
     struct budget budget;
     struct program *types;      /* planned for a few samples; NULL where that fails */
     const bool *active;         /* by value id: depends on what the caller gives */
@@ -14,8 +17,8 @@ struct facts {
     const struct node **reader; /* by value id: the only one; NULL */
 };
 
-/* Must not be moved until facts_release, which must follow whatever happens. Memory is the arena's. */
-bool facts_find(struct facts *f, const struct model *m, struct arena *arena, struct report *r);
+/* Of the model as far as it has come. Must not be moved until facts_release, which must follow whatever happens. Memory is the arena's. */
+bool facts_find(struct facts *f, struct adapt *a);
 void facts_release(struct facts *f);
 /* False, with the reason, where there are no types. */
 bool facts_planned(struct facts *f, struct report *r);

@@ -44,6 +44,8 @@ static bool takes_labels(const struct loss *l, const struct learner *o)
 {
     const int64_t each = numbers_of(&o->y->values), width = numbers_of(&o->type);
 
+    if (o->y->hot && l->classes && o->y->hot != l->classes)
+        return false;
     if (l->def->labels == LABELS_CLASSES)
         return loss_is_single(&o->y->values, &o->type, l->width) && o->y->classes <= l->classes;
     if (l->def->labels == LABELS_PROBABILITIES)
@@ -85,6 +87,9 @@ static const char *labels_misfit(struct adapt *a, const struct learner *o, const
     if (!rows)
         return arena_printf(a->arena, a->report, "%lld labels of a sample, it has %lld numbers", (long long)each,
                             (long long)width);
+    if (y->hot && y->hot != l->classes)
+        return arena_printf(a->arena, a->report, "labels are one-hot rows of %lld numbers, it has %d classes",
+                            (long long)y->hot, l->classes);
     if (yes_or_no)
         return arena_printf(a->arena, a->report, "labels go from %lld to %d, a number of it tells 2 apart%s",
                             (long long)y->least, y->classes - 1, from_1);
@@ -99,13 +104,13 @@ static const char *misfit(struct adapt *a, const struct learner *o, const struct
 
     if (column_has_labels(y))
         return labels_misfit(a, o, l);
-    if (y->negative && l->def->labels == LABELS_PROBABILITIES)
+    if (y->negative && (l->def->labels == LABELS_PROBABILITIES || each != width))
         return arena_printf(a->arena, a->report, "the label of sample %lld is %lld, classes are whole numbers from 0",
                             (long long)(y->negative - 1), (long long)y->least);
     if (each == width)
         return "not all that is to be predicted lies between 0 and 1, as probabilities do";
-    return arena_printf(a->arena, a->report, "%lld numbers of a sample are to be predicted, it has %lld",
-                        (long long)each, (long long)width);
+    return arena_printf(a->arena, a->report, "%lld number%s of a sample %s to be predicted, it has %lld",
+                        (long long)each, each == 1 ? "" : "s", each == 1 ? "is" : "are", (long long)width);
 }
 
 /* -- deciding -- */

@@ -158,6 +158,7 @@ bool adapt_roles(struct adapt *a)
     struct budget budget = budget_like(&a->model->budget);
     struct entries e = { .a = a };
     struct parameters p;
+    const struct tensor *x;
     struct program *types;
     size_t most;
     bool ok;
@@ -168,7 +169,8 @@ bool adapt_roles(struct adapt *a)
     e.keys = arena_array(a->arena, most, sizeof *e.keys, a->report);
     e.texts = arena_array(a->arena, most, sizeof *e.texts, a->report);
     budget_start(&budget);
-    types = e.keys && e.texts ? plan_sample(a->model, &budget, a->report) : NULL;
+    types =
+        e.keys && e.texts && adapt_inputs(a, a->model->graph, &x) ? plan_sample(a->model, x, &budget, a->report) : NULL;
     budget_stop(&budget);
     ok = types && add_roles(&e, &p) && add_losses(&e, types) && add_training(&e) && write(a, &e);
     program_free(types);

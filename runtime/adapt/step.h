@@ -27,6 +27,9 @@ struct adapt {
     const struct model
         *reference; /* what that must compute the same as: the file, or what a step was to change it to */
     struct calibration calibration; /* the caller's data, or random numbers, of which nothing may be measured */
+    const struct graph *file;       /* that all began with */
+    const struct tensor
+        *x; /* [inputs of `file`] as the calibration's data have them, but for samples; NULL: nothing is run */
     struct adapted *out;
     struct arena *arena;
     struct report *report;
@@ -43,6 +46,7 @@ struct adapt {
 
 typedef bool adapt_step(struct adapt *a);
 
+adapt_step adapt_sizes;         /* sizes.c: what the inputs leave open */
 adapt_step adapt_defaults;      /* defaults.c: initializers that are inputs */
 adapt_step adapt_affine;        /* affine.c: scales and biases that are none */
 adapt_step adapt_inference;     /* inference.c: training mode */
@@ -55,6 +59,9 @@ adapt_step adapt_copies;        /* copies.c: constants that were computed of a p
 adapt_step adapt_head;          /* head.c */
 adapt_step adapt_roles;         /* roles.c: metadata */
 
+/* *x: [inputs of `g`], a graph on the way, their types with sizes for all but the samples that the file leaves open; NULL
+ * where nothing is known of them. */
+bool adapt_inputs(struct adapt *a, const struct graph *g, const struct tensor **x);
 /* A copy of the model to be edited; adapt_take takes it, built, in its place, where `ok`. Else it is gone. */
 struct model *adapt_copy(struct adapt *a);
 bool adapt_take(struct adapt *a, struct model *made, bool ok);

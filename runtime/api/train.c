@@ -6,6 +6,7 @@
 #include "run/profile.h"
 #include "train/checkpoint.h"
 #include "train/confusion.h"
+#include "train/feed.h"
 #include "train/measure.h"
 #include <math.h>
 #include <stdio.h>
@@ -101,10 +102,10 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
     struct arena scratch = { .budget = &b };
 
     t->context = context_hold(o->context);
-    if (api_training_options(&to, o, model->model->graph, &scratch, r))
+    if (api_training_options(&to, o, model->model, &scratch, r))
         t->trainer = trainer_new(model->model, &to, r);
     arena_release(&scratch);
-    return t->trainer && describe_trainer(t, r) &&
+    return t->trainer && (!o->data || feed_fits(t->trainer, &o->data->data, r)) && describe_trainer(t, r) &&
            (!o->profile || profile_switch(&t->trainer->engine.profile, true, &t->trainer->budget, r));
 }
 

@@ -3,6 +3,7 @@
 #include "base/spec.h"
 #include "data/batch.h"
 #include "data/stream.h"
+#include "train/decided.h"
 #include <math.h>
 #include <string.h>
 
@@ -120,17 +121,41 @@ static bool cannot_learn(const struct graph *g, const char *output)
     return false; /* there is no such output: the trainer says so */
 }
 
-/* The columns that have names, but for those of outputs that cannot learn, unless nothing else is there. */
-static size_t named_targets(const struct dataset *d, const struct graph *g, struct target_options *t, struct report *r)
+static bool leave_out(const struct model *m, const struct column *c, bool alone, struct report *r)
+{
+    if (cannot_learn(m->graph, c->name)) {
+        if (!alone)
+            warn(r, NULL, "output '%s' is of a type that cannot learn: what the data have for it is left out", c->name);
+        return true;
+    }
+    if (decided_trains(m, c->name))
+        return false;
+    if (!alone)
+        warn(r, NULL,
+             "output '%s' does not train, says the file (" DECIDED_TRAINS "%s): what the data have for it is left out; "
+             "--train-output names what trains",
+             c->name, m->graph->outputs[decided_output(m)]->name);
+    return true;
+}
+
+/* The columns that have names, but for those of outputs that do not train, as the file says, and of those that cannot
+ * learn, unless nothing else is there. 0 with an error. */
+static size_t named_targets(const struct dataset *d, const struct model *m, struct target_options *t, struct report *r)
 {
     size_t count = 0;
 
     for (size_t k = 0; k < d->targets; k++)
-        if (!cannot_learn(g, d->y[k].name))
+        if (!leave_out(m, &d->y[k], d->targets == 1, r))
             t[count++].output = d->y[k].name;
-        else if (d->targets > 1)
-            warn(r, NULL, "output '%s' is of a type that cannot learn: what the data have for it is left out",
-                 d->y[k].name);
+    if (!count && !decided_trains(m, d->y->name)) {
+        const char *trains = m->graph->outputs[decided_output(m)]->name;
+
+        fail(r, KILN_BAD_DATA, NULL,
+             "the data have nothing to be predicted for output '%s', which trains, says the file (" DECIDED_TRAINS
+             "%s); what they have is for '%s': --train-output",
+             trains, trains, d->y->name);
+        return 0;
+    }
     if (!count)
         t[count++].output = d->y->name;
     return count;
@@ -264,7 +289,7 @@ static bool choose_weights(const kiln_trainer_options *o, struct target_options 
 /* -- what is chosen -- */
 
 /* Those that are asked for, else those that the data have by name, else one, of the first output. */
-static bool choose_targets(const kiln_trainer_options *o, const struct graph *g, struct trainer_options *to,
+static bool choose_targets(const kiln_trainer_options *o, const struct model *m, struct trainer_options *to,
                            struct arena *a, struct report *r)
 {
     const struct dataset *d = o->data ? &o->data->data : NULL;
@@ -279,7 +304,9 @@ static bool choose_targets(const kiln_trainer_options *o, const struct graph *g,
                                         .loss = o->targets[k].loss,
                                         .weight = o->targets[k].weight };
     if (!to->targets)
-        to->targets = d && d->y->name ? named_targets(d, g, t, r) : 1;
+        to->targets = d && d->y->name ? named_targets(d, m, t, r) : 1;
+    if (!to->targets)
+        return false;
     for (size_t k = 0; k < to->targets; k++) {
         t[k].loss = t[k].loss ? t[k].loss : o->loss;
         t[k].class_axis = o->class_axis;
@@ -344,9 +371,9 @@ static bool choose_factors(const kiln_trainer_options *o, struct trainer_options
     return f;
 }
 
-bool api_training_options(struct trainer_options *to, const kiln_trainer_options *o, const struct graph *g,
+bool api_training_options(struct trainer_options *to, const kiln_trainer_options *o, const struct model *m,
                           struct arena *a, struct report *r)
 {
-    return choose_targets(o, g, to, a, r) && choose_samples(o, g, to, a, r) && choose_regularizers(o, to, a, r) &&
-           choose_factors(o, to, a, r);
+    return choose_targets(o, m, to, a, r) && choose_samples(o, m->graph, to, a, r) &&
+           choose_regularizers(o, to, a, r) && choose_factors(o, to, a, r);
 }

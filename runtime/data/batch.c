@@ -194,8 +194,9 @@ static bool fail_target(const struct column *c, const struct tensor *wanted, str
                     c->classes, want);
     if (c->negative)
         return fail(r, KILN_BAD_DATA, NULL,
-                    "label %lld of sample %lld: classes are whole numbers from 0, and the model and its loss need them",
-                    (long long)c->least, (long long)c->negative - 1);
+                    "label %lld of sample %lld: classes are whole numbers from 0, and the model and its loss need "
+                    "them, or %s",
+                    (long long)c->least, (long long)c->negative - 1, want);
     return fail(r, KILN_BAD_DATA, NULL, "what is to be predicted is %s, the model and its loss need %s", have, want);
 }
 
@@ -224,6 +225,19 @@ static void turn_target(struct batch_column *c, const struct tensor *wanted, con
         c->type.dims[d + 1] = shape.dims[d];
 }
 
+/* One-hot rows have a number for each class that the output tells apart, neither more nor less. */
+static bool fits_rows(const struct batch_column *c, struct report *r)
+{
+    const int64_t width = dims_product(c->type.dims, 1, c->type.rank);
+    const int64_t want = c->classes ? c->classes : c->form == TARGET_ONE_HOT ? width / labels_of(c->from) : 0;
+
+    return !c->from->hot || !want || c->from->hot == want ||
+           fail(r, KILN_BAD_DATA, NULL,
+                "what is to be predicted are one-hot rows of %lld numbers, the model has %lld classes: they must have "
+                "%lld, or be labels from 0 to %lld",
+                (long long)c->from->hot, (long long)want, (long long)want, (long long)want - 1);
+}
+
 static bool choose_target_type(struct batch_column *c, const struct tensor *wanted, const struct batch_column *like,
                                int64_t batch, struct report *r)
 {
@@ -232,7 +246,7 @@ static bool choose_target_type(struct batch_column *c, const struct tensor *want
     c->type = closed_type(c->from, wanted, batch);
     c->form = form_for(c->from, &c->type, c->classes);
     turn_target(c, wanted, like);
-    return c->form != TARGET_NONE || fail_target(c->from, wanted, r);
+    return (c->form != TARGET_NONE || fail_target(c->from, wanted, r)) && fits_rows(c, r);
 }
 
 /* -- an epoch -- */

@@ -27,6 +27,7 @@ struct column {
     int classes;          /* of what is to be predicted: labels are below; 0: it holds numbers */
     int64_t least;    /* of labels: the smallest; of whole numbers that are no labels because one is negative: that */
     int64_t negative; /* its sample, from 1; 0: there is none */
+    int64_t hot;      /* they were one-hot rows of so many numbers; 0: they were not */
     const char *const *class_names; /* [classes]; NULL: they have none */
     bool ignores;                   /* one label, whatever it is, is of no class: */
     int64_t ignored;

@@ -107,6 +107,7 @@ bool target_look_end(const struct target_look *l, enum target_take *take, struct
     *take = taken(l);
     c->values = target_type(&l->type, *take);
     c->classes = 0;
+    c->hot = *take == TAKE_ONE_HOT ? l->width : 0;
     if (*take == TAKE_VALUES && l->whole) {
         c->negative = l->negative_sample;
         c->least = l->negative;

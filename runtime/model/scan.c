@@ -368,8 +368,8 @@ static bool read_field(struct scan *s)
     if (!read_varint(s, f->end, &tag, "the tag of a field"))
         return false;
     if (tag > UINT32_MAX || tag < 8)
-        return refuse(s, KILN_BAD_MODEL, "a field has the number %llu, it must be from 1 to 536870911",
-                      (unsigned long long)tag >> 3);
+        return refuse(s, KILN_BAD_MODEL, "a field has the number %llu, it must be from 1 to 536870911%s",
+                      (unsigned long long)tag >> 3, s->depth == 1 ? ": this is no ONNX file" : "");
     wire = tag & 7;
     f->number = (uint32_t)tag >> 3;
     f->field = protobuf_c_message_descriptor_get_field(f->descriptor, f->number);

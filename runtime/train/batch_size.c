@@ -1,37 +1,20 @@
 #include "train/batch_size.h"
-#include "plan/given.h"
-
-static const struct tensor *type_of(const struct graph *g, const struct tensor *x, size_t k)
-{
-    return x ? &x[k] : g->inputs[k]->has_type ? &g->inputs[k]->type : NULL;
-}
-
-/* How many samples input k tells, UNKNOWN where that is open or it has no dimension for them. */
-static int64_t told(const struct graph *g, const struct tensor *x, size_t k)
-{
-    const struct tensor *t = type_of(g, x, k);
-
-    return t && t->kind == TENSOR && t->rank > 0 ? t->dims[0] : UNKNOWN;
-}
+#include "plan/open_sizes.h"
 
 struct program *plan_samples(const struct graph *g, const struct tensor *x, int64_t open, int64_t samples,
                              const struct plan_context *c)
 {
     struct arena scratch = { .budget = c->budget };
-    struct tensor *tensors = given_types(g, &scratch, c->report);
+    struct tensor *closed = arena_array(&scratch, g->input_count, sizeof *closed, c->report), *given = NULL;
+    struct open_types t = { x, open, samples };
     struct program *p = NULL;
 
-    for (size_t k = 0; tensors && k < g->input_count; k++) {
-        struct tensor *t = &tensors[g->inputs[k]->id];
-
-        if (!type_of(g, x, k))
-            continue;
-        *t = given_closed(type_of(g, x, k), open);
-        if (samples != UNKNOWN && told(g, x, k) != UNKNOWN && told(g, x, k) == told(g, x, 0))
-            t->dims[0] = samples;
+    if (closed && open_sizes_find(closed, g, &t, c)) {
+        t.x = closed;
+        given = open_sizes_given(g, &t, open, &scratch, c->report);
     }
-    if (tensors)
-        p = plan_program(g, NULL, tensors, NULL, c);
+    if (given)
+        p = plan_program(g, NULL, given, NULL, c);
     arena_release(&scratch);
     return p;
 }
@@ -64,26 +47,45 @@ static bool by_shape(const struct report *refusal)
     return failed(refusal) && refusal->error.code != KILN_LIMIT && refusal->error.code != KILN_NO_MEMORY;
 }
 
+/* Plans for as many as are told, and for one more, with the same sizes of all else: each NULL, with the reason, where that
+ * does not fit. */
+static bool plan_both(const struct graph *g, const struct tensor *x, int64_t samples, const struct plan_context *c,
+                      struct program *p[2], struct report refusal[2])
+{
+    struct arena scratch = { .budget = c->budget };
+    struct tensor *closed = arena_array(&scratch, g->input_count, sizeof *closed, c->report);
+    struct plan_context quiet = *c;
+    bool fits;
+
+    if (!closed)
+        return false;
+    quiet.report = &refusal[0];
+    fits = open_sizes_find(closed, g, &(struct open_types){ x, 1, samples }, &quiet);
+    for (int k = 0; fits && k < 2; k++) {
+        quiet.report = &refusal[k];
+        p[k] = plan_samples(g, closed, 1, samples + k, &quiet);
+        fits = p[k];
+    }
+    arena_release(&scratch);
+    return true;
+}
+
 bool batch_size_find(const struct graph *g, const struct tensor *x, const struct plan_context *c, int64_t *out)
 {
-    const int64_t samples = g->input_count ? told(g, x, 0) : UNKNOWN;
+    const int64_t samples = open_told(g, x, 0);
     struct report refusal[2] = { 0 };
-    struct plan_context quiet = *c;
-    struct program *fewer, *more = NULL;
-    const struct value *output = NULL;
+    struct program *p[2] = { NULL };
+    const struct value *output;
     const char *const always = "batches are of that size, and an incomplete last one is left out";
 
     *out = 0;
     if (samples < 1 || samples >= INT32_MAX)
         return true;
-    quiet.report = &refusal[0];
-    fewer = plan_samples(g, x, 1, samples, &quiet);
-    quiet.report = &refusal[1];
-    if (fewer)
-        more = plan_samples(g, x, 1, samples + 1, &quiet);
-    output = more ? stays(g, fewer, more, samples) : NULL;
-    program_free(fewer);
-    program_free(more);
+    if (!plan_both(g, x, samples, c, p, refusal))
+        return false;
+    output = p[1] ? stays(g, p[0], p[1], samples) : NULL;
+    program_free(p[0]);
+    program_free(p[1]);
     if (!budget_in_time(c->budget, NULL, c->report))
         return false;
     if (output || by_shape(&refusal[1]))

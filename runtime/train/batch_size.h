@@ -5,9 +5,9 @@
 
 #include "plan/program.h"
 
-/* Plans the graph for inference, with `open` for every dimension that its inputs leave open, and `samples` for the first
- * one where they tell that (UNKNOWN: as they tell). `x`: [the graph's inputs] types in place of the inputs' own; may be
- * NULL. Freed with program_free, NULL with an error. */
+/* Plans the graph for inference, with `open` samples where its inputs leave that open, and `samples` where the first one
+ * tells it (UNKNOWN: as they tell). `x`: [the graph's inputs] types in place of the inputs' own; may be NULL. What these
+ * leave open besides is found (plan/open_sizes.h). Freed with program_free, NULL with an error. */
 struct program *plan_samples(const struct graph *g, const struct tensor *x, int64_t open, int64_t samples,
                              const struct plan_context *c);
 

@@ -2,17 +2,91 @@
 #include "data/element.h"
 #include "kernels/kernels.h"
 #include "ops/registry.h"
+#include "plan/open_sizes.h"
 #include "plan/pass.h"
 #include "run/frame.h"
 #include "train/batch_size.h"
 #include <math.h>
 #include <string.h>
 
-struct program *plan_sample(const struct model *m, struct budget *b, struct report *r)
+struct program *plan_sample(const struct model *m, const struct tensor *x, struct budget *b, struct report *r)
 {
     const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = b, .report = r };
 
-    return plan_samples(m->graph, NULL, 1, UNKNOWN, &c);
+    return plan_samples(m->graph, x, 1, UNKNOWN, &c);
+}
+
+/* -- data -- */
+
+/* What input k is given of a sample: a row of it, or all that it reads. */
+static bool request_input(struct column_request *q, const struct graph *g, size_t k, struct arena *a, struct report *r)
+{
+    const struct value *v = g->inputs[k];
+    struct tensor *all;
+
+    if (!v->has_type)
+        return fail(r, KILN_BAD_MODEL, NULL, "input '%s' has no type, must have one to be calibrated", v->name);
+    *q = (struct column_request){ .name = v->name, .type = &v->type };
+    if (open_samples(g, k) == 0 || v->type.rank == MAX_RANK)
+        return true;
+    all = arena_alloc(a, sizeof *all, r);
+    if (!all)
+        return false;
+    *all = v->type;
+    all->dims[0] = UNKNOWN;
+    memcpy(all->dims + 1, v->type.dims, (size_t)v->type.rank * sizeof *v->type.dims);
+    all->rank++;
+    q->type = all;
+    return true;
+}
+
+static bool request_inputs(struct batch_request *q, const struct graph *g, struct arena *a, struct report *r)
+{
+    struct column_request *inputs = arena_array(a, g->input_count, sizeof *inputs, r);
+
+    if (!g->input_count)
+        return fail(r, KILN_BAD_MODEL, NULL, "the model has no inputs, must have one to be calibrated");
+    for (size_t k = 0; inputs && k < g->input_count; k++)
+        if (!request_input(&inputs[k], g, k, a, r))
+            return false;
+    *q = (struct batch_request){ .inputs = g->input_count, .input = inputs };
+    return inputs;
+}
+
+/* The type of all that input k reads at a time. */
+static struct tensor input_of_batch(const struct batches *b, const struct graph *g, size_t k)
+{
+    struct tensor t = b->x[k].type;
+
+    if (open_samples(g, k) != 0 && t.rank == g->inputs[k]->type.rank + 1) {
+        t.rank--;
+        memmove(t.dims, t.dims + 1, (size_t)t.rank * sizeof *t.dims);
+    }
+    return t;
+}
+
+bool calibration_types(struct tensor *x, const struct graph *g, const struct dataset *d, struct arena *a, int64_t *most,
+                       struct report *r)
+{
+    struct batch_request q;
+    struct batches b;
+
+    if (!request_inputs(&q, g, a, r) ||
+        !batches_init(&b, d, NULL, &q, &(struct batch_options){ .batch = 1 }, a->budget, r))
+        return false;
+    *most = dataset_most(d);
+    for (size_t k = 0; k < g->input_count; k++) {
+        const int samples = open_samples(g, k);
+
+        x[k] = input_of_batch(&b, g, k);
+        x[k].data = NULL;
+        if (samples > 0 && x[k].dims[samples] < *most)
+            *most = x[k].dims[samples];
+        if (samples >= 0 && samples < x[k].rank)
+            x[k].dims[samples] = g->inputs[k]->type.dims[samples];
+    }
+    batches_release(&b);
+    return true;
 }
 
 /* -- running over data -- */
@@ -28,6 +102,7 @@ struct runner {
     struct batches batches;
     bool has_batches;
     int64_t only;     /* the only batch that the model takes; 0: any */
+    int64_t most;     /* samples at a time that there are of all inputs */
     struct tensor *x; /* [inputs]; what is behind them is the arena's */
     void **data;
 };
@@ -43,45 +118,28 @@ static void runner_release(struct runner *n)
     engine_release(&n->engine);
 }
 
-/* What the inputs must be given, and where it goes. */
-static bool request_inputs(struct runner *n, const struct graph *g, struct batch_request *q, struct report *r)
-{
-    struct column_request *inputs = arena_array(&n->arena, g->input_count, sizeof *inputs, r);
-
-    n->x = arena_array(&n->arena, g->input_count, sizeof *n->x, r);
-    n->data = arena_array(&n->arena, g->input_count, sizeof *n->data, r);
-    if (!inputs || !n->x || !n->data)
-        return false;
-    if (!g->input_count)
-        return fail(r, KILN_BAD_MODEL, NULL, "the model has no inputs, must have one to be calibrated");
-    for (size_t k = 0; k < g->input_count; k++) {
-        if (!g->inputs[k]->has_type)
-            return fail(r, KILN_BAD_MODEL, NULL, "input '%s' has no type, must have one to be calibrated",
-                        g->inputs[k]->name);
-        inputs[k] = (struct column_request){ .name = g->inputs[k]->name, .type = &g->inputs[k]->type };
-    }
-    *q = (struct batch_request){ .inputs = g->input_count, .input = inputs };
-    return true;
-}
-
 static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
 {
+    const struct graph *g = m->graph;
     struct report quiet = { 0 }; /* who recovers has told it */
     const struct plan_context plan = engine_context(&n->engine, &quiet);
     struct batch_options o = { 0 };
     struct batch_request q;
 
-    if (!request_inputs(n, m->graph, &q, r))
+    n->x = arena_array(&n->arena, g->input_count, sizeof *n->x, r);
+    n->data = arena_array(&n->arena, g->input_count, sizeof *n->data, r);
+    if (!n->x || !n->data || !calibration_types(n->x, g, c->data, &n->arena, &n->most, r) ||
+        !request_inputs(&q, g, &n->arena, r))
         return false;
-    if (!batch_size_find(m->graph, NULL, &plan, &n->only))
+    if (!batch_size_find(g, n->x, &plan, &n->only))
         return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
-    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, dataset_most(c->data), &o.batch, r) ||
+    if (!batch_size(c->batch > 0 ? c->batch : 64, n->only, n->most, &o.batch, r) ||
         !batches_init(&n->batches, c->data, c->normalizer, &q, &o, &n->budget, r))
         return false;
     n->has_batches = true;
     for (size_t k = 0; k < q.inputs; k++) {
-        n->x[k] = n->batches.x[k].type;
-        n->data[k] = n->x[k].data = arena_alloc(&n->arena, (size_t)tensor_bytes(&n->x[k]), r);
+        n->x[k] = input_of_batch(&n->batches, g, k);
+        n->data[k] = n->x[k].data = arena_alloc(&n->arena, (size_t)tensor_bytes(&n->batches.x[k].type), r);
         if (!n->data[k])
             return false;
     }
@@ -134,7 +192,8 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
     if (!*count)
         return true;
     for (size_t k = 0; k < n->graph->input_count; k++) {
-        n->x[k].dims[0] = *count;
+        if (open_samples(n->graph, k) >= 0)
+            n->x[k].dims[open_samples(n->graph, k)] = *count;
         frame_set(n->frame, n->graph->inputs[k], &n->x[k]);
     }
     n->engine.number++; /* random numbers are others for each batch */

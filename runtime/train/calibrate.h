@@ -51,8 +51,15 @@ const struct node *compare_nodes(const struct model *a, const struct model *b, c
 bool observe(const struct model *m, const struct calibration *c, const struct value *const *at, size_t count,
              struct tensor *types, struct report *r);
 
-/* Types of all values for one sample, and the content of those that planning knows; freed with program_free. */
+/* Types of all values for one sample, and the content of those that planning knows; `x`: [inputs] as plan_samples has
+ * them; freed with program_free. */
 struct program;
-struct program *plan_sample(const struct model *m, struct budget *b, struct report *r);
+struct program *plan_sample(const struct model *m, const struct tensor *x, struct budget *b, struct report *r);
+
+/* x[k] is the type of input k as the data have it, but for its samples (plan/open_sizes.h), which are left as the model
+ * has them. An input that does not begin with them has a row, all that it reads, for each sample, and a batch takes that
+ * of its first. *most: how many can be taken at a time. */
+bool calibration_types(struct tensor *x, const struct graph *g, const struct dataset *d, struct arena *a, int64_t *most,
+                       struct report *r);
 
 #endif

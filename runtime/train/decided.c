@@ -45,6 +45,15 @@ const char *decided_once(const struct model *m, const char *prefix, const char *
     return NULL;
 }
 
+bool decided_trains(const struct model *m, const char *name)
+{
+    bool any = false;
+
+    for (size_t k = 0; k < m->graph->output_count && !any; k++)
+        any = decided_once(m, DECIDED_TRAINS, m->graph->outputs[k]->name);
+    return !any || decided_once(m, DECIDED_TRAINS, name);
+}
+
 size_t decided_output(const struct model *m)
 {
     const struct graph *g = m->graph;

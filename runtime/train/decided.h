@@ -7,7 +7,7 @@
  *   kiln.normalize.NAME  what is done to samples before they are the input of that name (data/normalizer.h), whose
  *                    features are in its order
  *   kiln.classes.NAME  the names of that output's classes, one in each line
- *   kiln.trains.NAME any text: the output trains, where nobody says which */
+ *   kiln.trains.NAME any text: the output trains, and those of which that is not said do not, where nobody says which */
 #ifndef KILN_TRAIN_DECIDED_H
 #define KILN_TRAIN_DECIDED_H
 
@@ -31,6 +31,8 @@ const char *decided_of(const struct decided *d, const char *name); /* NULL where
 /* The same of one name, for those who ask once. */
 const char *decided_once(const struct model *m, const char *prefix, const char *name);
 
+/* Does the output of that name train, where nobody says which? All do where the file says it of none. */
+bool decided_trains(const struct model *m, const char *name);
 /* The place of the first output that trains where nobody says which; built models alone. */
 size_t decided_output(const struct model *m);
 

@@ -158,6 +158,20 @@ static bool request(struct batch_request *q, struct trainer *t, struct arena *me
     return true;
 }
 
+bool feed_fits(struct trainer *t, const struct dataset *d, struct report *r)
+{
+    struct arena scratch = { .budget = &t->budget };
+    struct batch_request q;
+    struct batches b;
+    const bool ok = d->stream || (request(&q, t, &scratch, r) &&
+                                  batches_init(&b, d, NULL, &q, &(struct batch_options){ .batch = 1 }, &t->budget, r));
+
+    if (ok && !d->stream)
+        batches_release(&b);
+    arena_release(&scratch);
+    return ok;
+}
+
 void feed_release(struct feed *f)
 {
     f->trainer->weights = (struct tensor){ 0 };

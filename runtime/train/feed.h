@@ -37,6 +37,9 @@ struct feed {
     struct dataset data; /* in this view */
 };
 
+/* Can batches be made of the data for what the trainer takes? Of a stream that is not looked at. */
+bool feed_fits(struct trainer *t, const struct dataset *d, struct report *r);
+
 /* The feed stays where it is in memory until it is released. Of `o` the pool is the feed's to choose. */
 bool feed_init(struct feed *f, struct trainer *t, const struct dataset *d, const struct normalizer *n,
                const struct batch_options *o, struct report *r);

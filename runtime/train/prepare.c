@@ -142,7 +142,7 @@ static bool own_statistic(struct preparing *p, Onnx__NodeProto *n, size_t k)
         return edit_readers(&p->e, n->input[k]) < 2 || own_copy(&p->e, n, k, v->initializer);
     if (v->is_input)
         return true;
-    if (!p->constants && !(p->constants = plan_sample(p->from, p->e.budget, p->e.report)))
+    if (!p->constants && !(p->constants = plan_sample(p->from, NULL, p->e.budget, p->e.report)))
         return false;
     if (!p->constants->types[v->id].data)
         return true; /* computed from the activations: no state */

@@ -807,6 +807,12 @@ static const struct {
     { "g (float[2,3] x) => (float[2,3] y) { y = Relu (x) }", "the batch is declared as 2", "stays, as was asked for" },
     { "g (float[2,3] x) => (float[2,3] y) <float[2,3] h = {1,2,3,4,5,6}> { y = Add (x, h) }", "the batch is fixed to 2",
       "stays, as was asked for; train, eval and calibrate take batches of 2" },
+    /* it mixes the samples, of any number */
+    { "g (float[1,4] x) => (float[1,4] y) <int64[2] s = {1,-1}, int64[2] t = {-1,4}>\n"
+      "{ r = Reshape (x, s) p = Softmax (r) y = Reshape (p, t) }",
+      "the batch is fixed to 1",
+      "stays, as was asked for; train, eval and calibrate take any batch all the same: the network passes it, as one "
+      "whole" },
 };
 
 START_TEST(it_stays_where_that_is_asked_for)

@@ -293,7 +293,7 @@ static const struct {
     { LOGITS, 4, 1, 5, false, NULL, SCORED, "a head of 4 classes was asked for", ": these begin at 1" },
     { LOGITS, 3, 0, 0, false, NULL, SCORED, "a head of 3 classes was asked for", NULL },
     { LOGITS, 3, 0, 0, true, NULL, SCORED, "a head of 3 classes was asked for",
-      "1 numbers of a sample are to be predicted, it has 3" },
+      "1 number of a sample is to be predicted, it has 3" },
     { LOGITS, 1, 0, 4, false, NULL, NULL, NULL,
       "another one was put in its place" }, /* a number, or a logit: training tells */
     { OF("LogSoftmax"), 3, 0, 6, false, NULL, SCORED, "a head of 3 classes was asked for", "labels go from 0 to 5" },

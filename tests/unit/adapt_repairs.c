@@ -414,7 +414,9 @@ static const struct adapt_case merged[] = {
                                   "[\"m/MatMul\"] k = MatMul (a, u) [\"m/Add\"] y = Add (b, k) }",
       .found = "" },
     /* the zeros and ones that an LSTM begins with */
-    { .text = KERAS LSTMS, .found = MERGED("b"), .ops = "LSTM Squeeze LSTM" },
+    { .text = KERAS LSTMS,
+      .found = "x: open dimensions (certain): were taken as 1, as the data have them\n" MERGED("b"),
+      .ops = "LSTM Squeeze LSTM" },
     /* a node that Kiln takes apart */
     { .text = FROM("pytorch") IMAGE "<float[2] one = {1,1}, float[2] z = {0,0}>\n"
                                     "{ h = InstanceNormalization (x, one, z) r = Relu (h)\n"
@@ -601,6 +603,7 @@ START_TEST(a_layer_that_is_used_again_stays_one)
     expect_case(c);
     made = adapt_over(m, c->o, false);
     expect_ok(made);
+    ck_assert_uint_eq(got.normalizations, again[_i].shared ? 1 : 2); /* layers */
     n[0] = made->proto->graph->node[1];
     n[1] = made->proto->graph->node[4];
     for (int k = 1; k < 5; k++)

@@ -146,6 +146,14 @@ static const struct adapt_case pairs[] = {
       .found = COMPUTED EXACT "0.002\n",
       .ops = TURNED,
       .values = ALL_FOUR },
+    /* as somebody has written it for PyTorch */
+    { .text = FROM("pytorch") LAST(FOUR) "s = Add (va, e) r = Sqrt (s) i = Div (one, r) a = Mul (i, ga)"
+                                         " q = Mul (me, a) c = Sub (be, q) " BN,
+      .blind = true,
+      .found = "bn: BatchNormalization, Mul and Add (PyTorch) (certain): " EXACT "0.002\n",
+      .ops = TURNED,
+      .momentum = .9,
+      .values = ALL_FOUR },
     /* likewise without scale, without centre */
     { .text = HEAD LAST(FOUR) "s = Add (va, e) r = Sqrt (s) a = Reciprocal (r) q = Mul (me, a) c = Sub (be, q) " BN,
       .blind = true,
@@ -795,6 +803,33 @@ START_TEST(what_cannot_be_known_is_told)
 }
 END_TEST
 
+/* Of a factor and a summand the layer is told, where there is one. */
+START_TEST(the_layer_of_a_pair_is_told)
+{
+    static const struct {
+        const char *text, *evidence;
+    } cases[] = {
+        { HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] a = {1,2,3}, float[3] b = {4,5,6}, float[3,3] w = "
+               "{1,2,3,4,5,6,7,8,10}>\n"
+               "{ h = MatMul (x, w) [\"m/rescaling_1/mul\"] p = Mul (h, a) [\"m/rescaling_1/add\"] y = Add (p, b) }",
+          "a factor and a summand for each channel, of the layer 'm/rescaling_1'" },
+        { HEAD "g (float[N,3] x) => (float[N,3] y) <float[3] a = {1,2,3}, float[3] b = {4,5,6}, float[3,3] w = "
+               "{1,2,3,4,5,6,7,8,10}> { h = MatMul (x, w) p = Mul (h, a) y = Add (p, b) }",
+          "a factor and a summand for each channel, without names" },
+    };
+    struct model *m = model_of(cases[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, false);
+    bool told = false;
+
+    expect_ok(made);
+    for (size_t k = 0; k < got.findings.count; k++)
+        told |= strcmp(got.findings.at[k].evidence, cases[_i].evidence) == 0;
+    ck_assert(told);
+    arena_release(&arena);
+    model_free(made);
+    model_free(m);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("adapt_traces");
@@ -807,5 +842,6 @@ Suite *suite(void)
     add_tests(s, what_looks_like_one_stays, COUNT(others));
     add_tests(s, what_cannot_be_known_is_told, COUNT(unsaid));
     add_tests(s, calls_of_one_layer_are_told, COUNT(calls));
+    add_tests(s, the_layer_of_a_pair_is_told, 2);
     return s;
 }

@@ -187,6 +187,119 @@ START_TEST(only_images_are_augmented)
 }
 END_TEST
 
+/* -- what does not fit -- */
+
+static const struct {
+    int64_t dims[2]; /* of what is to be predicted */
+    double first, others;
+    const char *says;
+} misfits[] = {
+    { { 4, 3 }, 1, 0, NULL },
+    { { 4, 2 },
+      1,
+      0,
+      "what is to be predicted are one-hot rows of 2 numbers, the model has 3 classes: they must have 3, or be labels "
+      "from "
+      "0 to 2" },
+    { { 4, 5 }, 1, 0, "one-hot rows of 5 numbers, the model has 3 classes" },
+    { { 4, 1 },
+      -1,
+      -1,
+      "label -1 of sample 0: classes are whole numbers from 0, and the model and its loss need them, or float[?,3]" },
+};
+
+/* Before anybody is told of a loss. */
+START_TEST(targets_that_do_not_fit_are_refused_at_once)
+{
+    static const int64_t dims[] = { 4, 2 };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_model *m = open_text(net);
+    kiln_tensor *x, *y;
+    kiln_trainer *t;
+    kiln_dataset *d;
+    float *values;
+
+    ok(kiln_tensor_new(&x, KILN_FLOAT, 2, dims, NULL, &err));
+    ok(kiln_tensor_new(&y, KILN_FLOAT, 2, misfits[_i].dims, NULL, &err));
+    values = kiln_tensor_data(y);
+    for (int64_t k = 0; k < 4 * misfits[_i].dims[1]; k++)
+        values[k] = (float)(k % misfits[_i].dims[1] ? misfits[_i].others : misfits[_i].first);
+    ok(kiln_dataset_new(&d, x, y, NULL, &err));
+    o.data = d;
+    if (misfits[_i].says)
+        expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_DATA, misfits[_i].says);
+    else
+        ok(kiln_trainer_new(&t, m, &o, &err));
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    kiln_tensor_free(x);
+    kiln_tensor_free(y);
+    kiln_model_free(m);
+}
+END_TEST
+
+/* -- which outputs train -- */
+
+#define ROWS_OF                                                                                                        \
+    "net (float[N,2] x) => (float[N,3] y, float[N,3] z)\n"                                                             \
+    "<float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}> { y = MatMul (x, w) z = Relu (y) }"
+
+static const struct {
+    const char *metadata, *has, *asked, *trains, *says;
+} decided[] = {
+    { "", "yz", NULL, "yz", NULL },
+    { ", metadata_props: [\"kiln.trains.z\": \"yes\"]", "yz", NULL, "z", NULL },
+    { ", metadata_props: [\"kiln.trains.y\": \"yes\"]", "yz", NULL, "y", NULL },
+    { ", metadata_props: [\"kiln.trains.y\": \"yes\", \"kiln.trains.z\": \"\"]", "yz", NULL, "yz", NULL },
+    { ", metadata_props: [\"kiln.trains.q\": \"yes\"]", "yz", NULL, "yz", NULL },
+    { ", metadata_props: [\"kiln.trains.z\": \"yes\"]", "yz", "y", "y", NULL },
+    { ", metadata_props: [\"kiln.trains.z\": \"yes\"]", "z", NULL, "z", NULL },
+    { ", metadata_props: [\"kiln.trains.z\": \"yes\"]", "y", "y", "y", NULL },
+    { ", metadata_props: [\"kiln.trains.z\": \"yes\"]", "y", NULL, NULL,
+      "the data have nothing to be predicted for output 'z', which trains, says the file (kiln.trains.z); what they "
+      "have "
+      "is for 'y': --train-output" },
+};
+
+START_TEST(the_file_says_which_outputs_train)
+{
+    static const int64_t dims[] = { 4, 2 }, wide[] = { 4, 3 };
+    const kiln_target asked = { .output = decided[_i].asked };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_data_options of = KILN_DATA_OPTIONS_INIT;
+    kiln_column columns[2];
+    char text[500];
+    kiln_tensor *x, *y;
+    kiln_model *m;
+    kiln_trainer *t;
+    kiln_dataset *d;
+
+    snprintf(text, sizeof text, "<ir_version: 8, opset_import: [\"\": 17]%s>\n" ROWS_OF, decided[_i].metadata);
+    m = open_text(text);
+    ok(kiln_tensor_new(&x, KILN_FLOAT, 2, dims, NULL, &err));
+    ok(kiln_tensor_new(&y, KILN_FLOAT, 2, wide, NULL, &err));
+    for (size_t k = 0; k < strlen(decided[_i].has); k++)
+        columns[k] = (kiln_column){ decided[_i].has[k] == 'y' ? "y" : "z", y };
+    of.model = m;
+    ok(kiln_dataset_new_of(&d, &(kiln_column){ "x", x }, 1, columns, strlen(decided[_i].has), &of, &err));
+    o.data = d;
+    o.targets = &asked;
+    o.target_count = decided[_i].asked != NULL;
+    if (decided[_i].says)
+        expect(kiln_trainer_new(&t, m, &o, &err), KILN_BAD_DATA, decided[_i].says);
+    else
+        ok(kiln_trainer_new(&t, m, &o, &err));
+    for (size_t k = 0; t && k < strlen(decided[_i].trains); k++)
+        ck_assert(kiln_trainer_target_count(t) == strlen(decided[_i].trains) &&
+                  *kiln_trainer_labels(t, k)->name == decided[_i].trains[k]);
+    kiln_trainer_free(t);
+    kiln_dataset_free(d);
+    kiln_tensor_free(x);
+    kiln_tensor_free(y);
+    kiln_model_free(m);
+}
+END_TEST
+
 /* -- epochs -- */
 
 struct watch {
@@ -823,6 +936,8 @@ Suite *suite(void)
     add_test(s, averages_are_taken_over);
     add_test(s, a_trainer_tells_of_itself);
     add_test(s, a_summary_tells_what_a_model_is_made_of);
+    add_tests(s, targets_that_do_not_fit_are_refused_at_once, sizeof misfits / sizeof *misfits);
+    add_tests(s, the_file_says_which_outputs_train, sizeof decided / sizeof *decided);
     add_test(s, constants_of_bodies_are_listed);
     add_test(s, layers_are_those_of_the_file);
     add_test(s, a_partial_model_has_a_summary);

@@ -42,6 +42,15 @@ static const struct {
     /* an input that has samples beside one that has not */
     { "g (float[2,3] x, float[3,1] w) => (float[2,1] y) { y = MatMul (x, w) }", 0 },
     { "g (float[2,3] x, float[2,3] w) => (float[2,3] y) { y = Add (x, w) }", 0 },
+    /* what is open besides has a size with which it can be planned, the same for both numbers */
+    { "g (float[2,1,H,W] x) => (float[N,M] y) <float[1,1,5,1] w = {1,2,3,4,5}, int64[2] s = {2,-1}>\n"
+      "{ c = Conv (x, w) y = Reshape (c, s) }",
+      2 },
+    { "g (float[2,T] x) => (float[2,1] y) <int64[2] s = {32,1}> { w = ConstantOfShape (s) y = MatMul (x, w) }", 0 },
+    { "g (float[2,T] x) => (float[2,1] y) <int64[2] s = {32,1}, int64[2] t = {2,-1}>\n"
+      "{ r = Reshape (x, t) w = ConstantOfShape (s) y = MatMul (r, w) }",
+      2 },
+    { "g (float[2,T] x) => (float[N,48] y) <int64[2] s = {-1,48}> { y = Reshape (x, s) }", 0 },
     /* not planned at all */
     { "g (float[2,3] x) => (float[2,2] y) <int64[2] s = {2,2}> { y = Reshape (x, s) }", 0 },
 };

@@ -415,7 +415,8 @@ START_TEST(npz_by_the_names_of_a_model)
     ck_assert(d.targets == 1 && strcmp(d.y->name, "q") == 0 && d.count == 4);
     dataset_release(&d);
     ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
-    expect_error(KILN_BAD_DATA, "an array 'a_train' is needed for an input of the model, there are: a_test, b_test");
+    expect_error(KILN_BAD_DATA,
+                 "arrays 'a_train', 'b_train' are needed for inputs of the model, there are: a_test, b_test");
 
     put_npz("n.npz", (const char *const[]){ "a", "b", "y" }, (const struct tensor *const[]){ &ta, &tb, &ty }, 3);
     expect_ok(open_set("npz:n.npz", PART_TRAIN, &o)); /* without a name it is the first target's */

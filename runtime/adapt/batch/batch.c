@@ -1,6 +1,8 @@
 /* The number of samples that a file fixes: constants that fix it are freed, where what comes out does the same. */
 #include "adapt/batch/batch.h"
+#include "kernels/kernels.h"
 #include "ops/op.h"
+#include "train/batch_size.h"
 #include <string.h>
 
 enum { SHOWN = 3 }; /* mends that are told of, each; of the others only how many there are */
@@ -91,16 +93,37 @@ static bool tell(struct batch *b, const char *done)
     return ok;
 }
 
+/* What others do with a file that stays as it is. NULL with an error. */
+static const char *consequence(struct batch *b)
+{
+    struct report *r = b->adapt->report, quiet = { 0 };
+    const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &b->budget, .report = &quiet };
+    int64_t only;
+    bool ok;
+
+    budget_start(&b->budget);
+    ok = batch_size_find(b->graph, b->x, &c, &only);
+    budget_stop(&b->budget);
+    if (!ok) {
+        fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+        return NULL;
+    }
+    return only ? arena_printf(&b->arena, r, "train, eval and calibrate take batches of %lld", (long long)only)
+                : "train, eval and calibrate take any batch all the same: the network passes it, as one whole";
+}
+
 static bool tell_kept(struct batch *b)
 {
     struct report *r = b->adapt->report;
-    const char *takes = "train, eval and calibrate take batches of";
+    const char *then = b->stuck || count_mends(b) ? consequence(b) : "";
 
+    if (!then)
+        return false;
     if (b->stuck && !b->adapt->options->keep_batch)
-        return tell(b, arena_printf(&b->arena, r, "stays: %s%s%s; %s %lld", b->where ? b->where : "",
-                                    b->where ? ": " : "", b->stuck, takes, (long long)b->size));
-    if (b->stuck || count_mends(b))
-        return tell(b, arena_printf(&b->arena, r, "stays, as was asked for; %s %lld", takes, (long long)b->size));
+        return tell(b, arena_printf(&b->arena, r, "stays: %s%s%s; %s", b->where ? b->where : "", b->where ? ": " : "",
+                                    b->stuck, then));
+    if (*then)
+        return tell(b, arena_printf(&b->arena, r, "stays, as was asked for; %s", then));
     return tell(b, "stays, as was asked for");
 }
 

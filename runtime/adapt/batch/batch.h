@@ -51,6 +51,7 @@ struct batch {
     int64_t size;              /* the batch of the file */
     bool told;                 /* the inputs tell it; else they leave it open */
     bool *has;                 /* by input of the graph: does it begin with samples? */
+    const struct tensor *x;    /* likewise: its type, with sizes for what else it leaves open */
     struct budget budget;
     struct arena arena;
     struct graph *base;        /* a clone in which constants are folded; ids are the same */

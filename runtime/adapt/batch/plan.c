@@ -4,6 +4,7 @@
 #include "ops/op.h"
 #include "ops/registry.h"
 #include "plan/given.h"
+#include "plan/open_sizes.h"
 #include "plan/pass.h"
 
 bool batch_misfit(const struct report *r)
@@ -41,9 +42,10 @@ static struct tensor *types_for(const struct batch *b, const struct graph *g, in
 
         if (!g->inputs[k]->has_type)
             continue;
-        *t = given_closed(&g->inputs[k]->type, 1);
+        *t = *open_type(g, b->x, k);
         if (b->has[k])
             t->dims[0] = samples;
+        *t = given_closed(t, open_samples(g, k) > 0 ? samples : 1);
     }
     return types;
 }
@@ -270,7 +272,7 @@ bool batch_begin(struct batch *b, struct adapt *a)
                          .graph = a->model->graph,
                          .budget = budget_like(&a->calibration.limits),
                          .arena.budget = &b->budget };
-    if (!find_inputs(b))
+    if (!find_inputs(b) || !adapt_inputs(a, b->graph, &b->x))
         return false;
     if (b->told && !b->size)
         return true;

@@ -4,6 +4,7 @@
 #include "data/batch.h"
 #include "data/element.h"
 #include "plan/given.h"
+#include "plan/open_sizes.h"
 #include "run/session.h"
 #include <math.h>
 #include <string.h>
@@ -85,10 +86,14 @@ static bool draw_samples(struct proof *p)
 
     for (size_t k = 0; k < b->graph->input_count; k++) {
         const struct value *v = b->graph->inputs[k];
-        const struct tensor type = given_closed(&v->type, 1);
+        const struct tensor type = given_closed(open_type(b->graph, b->x, k), 1);
 
         if (!v->has_type || type.kind != TENSOR || type.rank < 0 || !element_getter(type.dtype)) {
             b->stuck = arena_printf(&b->arena, b->adapt->report, "input '%s' is nothing that could be tried", v->name);
+            return b->stuck;
+        }
+        if (!b->has[k] && open_samples(b->graph, k) > 0) {
+            b->stuck = arena_printf(&b->arena, b->adapt->report, "input '%s' does not begin with its samples", v->name);
             return b->stuck;
         }
         if (!give_memory(p, k, &type))

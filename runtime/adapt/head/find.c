@@ -1,19 +1,31 @@
 #include "adapt/head/head.h"
 #include "kernels/kernels.h"
 #include "ops/registry.h"
+#include "plan/given.h"
+#include "plan/open_sizes.h"
 #include "train/batch_size.h"
 #include <string.h>
 
 /* -- planning -- */
 
+/* What is open is `open`, or, where no such size is any good, what the steps before have taken. */
 static struct program *plan(struct head *h, const struct graph *g, int64_t open, struct report *r)
 {
     const struct plan_context c = { .kernels = kernels_get(), .threads = 1, .budget = &h->budget, .report = r };
-    struct program *p;
+    struct arena scratch = { .budget = &h->budget };
+    struct tensor *x = arena_array(&scratch, g->input_count, sizeof *x, r);
+    struct program *p = NULL;
 
+    for (size_t k = 0; x && k < g->input_count; k++) {
+        const struct tensor *type = open_type(g, h->sizes, k);
+
+        x[k] = type ? given_closed(type, open) : (struct tensor){ .rank = UNKNOWN };
+    }
     budget_start(&h->budget);
-    p = plan_samples(g, NULL, open, UNKNOWN, &c);
+    if (x)
+        p = plan_samples(g, x, open, UNKNOWN, &c);
     budget_stop(&h->budget);
+    arena_release(&scratch);
     return p;
 }
 
@@ -22,24 +34,37 @@ bool head_lacks(const struct report *r)
     return r->error.code == KILN_LIMIT || r->error.code == KILN_NO_MEMORY || r->error.code == KILN_STOPPED;
 }
 
-struct program *head_plan(struct head *h, const struct graph *g, int64_t open, struct report *r)
+/* With the first size for which that goes; NULL with the error of the last one. */
+static struct program *plan_any(struct head *h, const struct graph *g, struct report *r)
 {
     static const int64_t sizes[] = { 2, 1, 8, 32, 224 }; /* 2: a batch of 1 looks like a dimension that is none */
     struct program *p = NULL;
 
+    for (size_t k = 0; !p && k < sizeof sizes / sizeof *sizes; k++) {
+        *r = (struct report){ 0 };
+        h->open = sizes[k];
+        p = plan(h, g, sizes[k], r);
+        if (!p && head_lacks(r))
+            return NULL;
+    }
+    return p;
+}
+
+struct program *head_plan(struct head *h, const struct graph *g, int64_t open, struct report *r)
+{
+    struct report quiet;
+    struct program *p;
+
     if (open)
         return plan(h, g, open, r);
-    for (size_t k = 0; !p && k < sizeof sizes / sizeof *sizes; k++) {
-        struct report quiet = { 0 };
-
-        p = plan(h, g, sizes[k], &quiet);
-        if (p)
-            h->open = sizes[k];
-        else if (head_lacks(&quiet) || k + 1 == sizeof sizes / sizeof *sizes) {
-            fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
+    p = plan_any(h, g, &quiet);
+    if (!p && !head_lacks(&quiet)) {
+        if (!adapt_inputs(h->a, g, &h->sizes))
             return NULL;
-        }
+        p = plan_any(h, g, &quiet);
     }
+    if (!p)
+        fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
     return p;
 }
 

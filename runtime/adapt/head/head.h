@@ -12,11 +12,12 @@ enum {
 
 struct head {
     struct adapt *a;
-    const struct graph *graph; /* of the model as it was */
-    struct budget budget;      /* of plans */
-    int64_t open;              /* what its open dimensions are planned with */
-    struct program *types;     /* by id of its values */
-    const bool *active;        /* by value id: depends on what the caller gives */
+    const struct graph *graph;  /* of the model as it was */
+    struct budget budget;       /* of plans */
+    int64_t open;               /* what its open dimensions are planned with, */
+    const struct tensor *sizes; /* but for those that these types of its inputs tell; NULL: none */
+    struct program *types;      /* by id of its values */
+    const bool *active;         /* by value id: depends on what the caller gives */
     const struct value *output;
 
     const struct node *node;       /* Gemm, MatMul or Conv; NULL: not looked for */

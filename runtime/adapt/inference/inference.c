@@ -95,8 +95,8 @@ static bool infer_dropouts(struct adapt *a)
     struct model *made = NULL;
     struct facts f;
     size_t count = 0;
-    bool ok = facts_find(&f, a->model, a->arena, a->report) &&
-              written_dropouts_find(&written, &f, a->arena, a->report) && tell_dropouts(a, &f, &written, &count);
+    bool ok = facts_find(&f, a) && written_dropouts_find(&written, &f, a->arena, a->report) &&
+              tell_dropouts(a, &f, &written, &count);
 
     if (ok && count) {
         const char *what = arena_printf(a->arena, a->report, "%zu Dropout no longer drop%s in inference", count,
@@ -204,7 +204,7 @@ static bool infer_noises(struct adapt *a)
     struct written_noises written;
     struct facts f;
     size_t count;
-    bool ok = facts_find(&f, a->model, a->arena, a->report) && written_noises_find(&written, &f, a->arena, a->report) &&
+    bool ok = facts_find(&f, a) && written_noises_find(&written, &f, a->arena, a->report) &&
               choose_noises(a, &f, &written, &count) && tell_drawn(a, &f);
 
     ok = ok && (!count || drop_noises(a, &f, &written, count));
@@ -340,7 +340,7 @@ static bool infer_written(struct adapt *a, bool *any)
 {
     struct batch_layers written;
     struct facts f;
-    bool ok = facts_find(&f, a->model, a->arena, a->report) && batch_layers_find(&written, &f, a->arena, a->report) &&
+    bool ok = facts_find(&f, a) && batch_layers_find(&written, &f, a->arena, a->report) &&
               find_frozen(a, f.model->graph) && tell_layers(a, &f, &written);
     const size_t count = ok ? count_layers(f.model->graph, &written) : 0;
 
@@ -363,7 +363,7 @@ bool adapt_inference(struct adapt *a)
 
     if (!ok || !any)
         return ok;
-    ok = facts_find(&f, a->model, a->arena, a->report) && measure_statistics(a, &f);
+    ok = facts_find(&f, a) && measure_statistics(a, &f);
     facts_release(&f);
     return ok;
 }

@@ -1,5 +1,6 @@
 #include "adapt/normalization/expression.h"
 #include "adapt/normalization/traces/registry.h"
+#include "model/message.h"
 #include "ops/registry.h"
 #include "train/constants.h"
 #include <stdio.h>
@@ -85,13 +86,31 @@ static const char *what_is_exact(const struct site *s)
                           : "mean and variance measured";
 }
 
+/* TensorFlow's trace in a file of PyTorch's: a layer that somebody has written by hand, as torchvision's frozen one. */
+static bool is_pytorch(const struct search *s, const struct site *t)
+{
+    return strcmp(or_empty(s->adapt->model->proto->producer_name), "pytorch") == 0 &&
+           strstr(t->trace->exporter, "TensorFlow");
+}
+
+double site_momentum(const struct search *s, const struct site *t)
+{
+    const double asked = s->adapt->options->momentum;
+
+    return asked > 0 ? asked : is_pytorch(s, t) ? .9 : t->trace->momentum;
+}
+
+const char *site_exporter(const struct search *s, const struct site *t)
+{
+    return is_pytorch(s, t) ? "PyTorch" : t->trace->exporter;
+}
+
 /* What the file does not tell. Of a layer that is computed in it, only the momentum. */
 static void put_unknown(const struct search *search, char out[300], const struct site *s)
 {
-    const double asked = search->adapt->options->momentum;
     const bool told = s->certainty == CERTAIN && !s->measured && !s->fresh; /* it is computed in the file */
 
-    snprintf(out, 300, "momentum (%g is taken)%s%s%s%s%s%s", asked > 0 ? asked : s->trace->momentum,
+    snprintf(out, 300, "momentum (%g is taken)%s%s%s%s%s%s", site_momentum(search, s),
              s->guessed_epsilon ? ", epsilon" : "", s->measured ? ", its own running statistics" : "",
              told || s->told_parameters || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
              s->layer && !s->keeps_bias && !told               ? ", whether the layer had a bias"
@@ -109,7 +128,7 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
     char found[200], done[200], unknown[300];
 
     snprintf(found, sizeof found, "BatchNormalization, %s%s%s (%s)", t->trace->name, t->layer ? ": " : "",
-             t->layer ? t->layer->op_name : "", t->trace->exporter);
+             t->layer ? t->layer->op_name : "", site_exporter(s, t));
     if (kept)
         snprintf(found, sizeof found, "%s", t->taken_for ? t->taken_for : "no BatchNormalization, as asked");
     put_unknown(s, unknown, t);
@@ -152,15 +171,26 @@ static bool find_bare(struct search *s)
 
 /* -- all of it -- */
 
-static bool rebuild_all(struct search *s, struct sites *sites, size_t count)
+/* Layers, however often each is used. */
+static bool count_layers(struct search *s, const struct sites *sites, size_t *first)
+{
+    size_t count = 0;
+
+    if (!sites_find_shared(s, sites, first))
+        return false;
+    for (size_t k = 0; k < sites->count; k++)
+        count += !sites->kept[k] && first[k] == k;
+    s->adapt->out->normalizations = count;
+    return true;
+}
+
+static bool rebuild_all(struct search *s, struct sites *sites, size_t count, size_t *first)
 {
     struct adapt *a = s->adapt;
-    size_t *first = arena_array(a->arena, sites->count, sizeof *first, a->report);
     struct model *to;
 
-    if (!first || !sites_complete(s, sites, first))
+    if (!sites_complete(s, sites, first))
         return false;
-    a->out->normalizations = count;
     to = count ? adapt_copy(a) : NULL;
     return !count || adapt_take(a, to, to && sites_rebuild(s, sites, first, to));
 }
@@ -169,15 +199,17 @@ static bool recover(struct search *s)
 {
     struct adapt *a = s->adapt;
     struct sites sites = { 0 };
-    size_t count = 0, missed = 0;
+    size_t count = 0, missed = 0, *first;
     bool any;
 
     if (!find_sites(s, &sites) || !find_bare(s) || !choose(s, &sites))
         return false;
+    first = arena_array(a->arena, sites.count, sizeof *first, a->report);
+    if (!first || !count_layers(s, &sites, first))
+        return false;
     for (size_t k = 0; k < sites.count; k++)
         count += !sites.kept[k];
     if (a->look) {
-        a->out->normalizations = count;
         for (size_t k = 0; k < sites.count; k++)
             if (!sites.kept[k] && !tell_site(s, &sites.at[k], false))
                 return false;
@@ -190,7 +222,7 @@ static bool recover(struct search *s)
             a->report, KILN_UNSUPPORTED, a->out->findings.at[a->out->findings.count - 1].name,
             "names say that there was BatchNormalization (%zu layers), and nothing of it that is known was found",
             missed);
-    if (!rebuild_all(s, &sites, count))
+    if (!rebuild_all(s, &sites, count, first))
         return false;
     for (size_t k = 0; k < sites.count; k++)
         if (!tell_site(s, &sites.at[k], sites.kept[k]))
@@ -238,7 +270,7 @@ bool adapt_normalization(struct adapt *a)
     struct facts facts;
     struct parameters parameters;
     struct search s = { .adapt = a, .graph = a->model->graph, .facts = &facts, .parameters = &parameters };
-    bool ok = facts_find(&facts, a->model, a->arena, a->report) && facts_planned(&facts, a->report);
+    bool ok = facts_find(&facts, a) && facts_planned(&facts, a->report);
 
     s.active = facts.active;
     s.only_reader = facts.reader;

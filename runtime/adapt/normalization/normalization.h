@@ -85,7 +85,7 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
 /* -- statistics.c -- */
 
 /* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites
- * that share one layer get one set: *first[k] is the first site of its layer. */
+ * that share one layer get one set; `first`: sites_find_shared. */
 bool sites_complete(struct search *s, struct sites *sites, size_t *first);
 
 /* The same number in each, as far as can be told; so is NULL. */
@@ -95,6 +95,10 @@ bool channels_are_one(const double *x, int64_t n);
 
 /* *first[k] is the first site of its layer. What cannot be known of that is noted in the sites. */
 bool sites_find_shared(struct search *s, const struct sites *sites, size_t *first);
+/* The momentum that is asked for, else that of the layers of its framework. */
+double site_momentum(const struct search *s, const struct site *t);
+/* Who left the trace in this file: PyTorch, too, writes some of those that Keras is known for. */
+const char *site_exporter(const struct search *s, const struct site *t);
 
 /* -- scale.c -- */
 

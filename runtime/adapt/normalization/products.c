@@ -79,7 +79,7 @@ bool adapt_products(struct adapt *a)
 {
     struct products p = { .adapt = a };
     struct model *to = NULL;
-    bool ok = facts_find(&p.facts, a->model, a->arena, a->report) && (to = adapt_copy(a));
+    bool ok = facts_find(&p.facts, a) && (to = adapt_copy(a));
 
     ok = ok && edit_begin(&p.edit, to, a->report);
     ok = ok && move_all(&p, a->model->graph);

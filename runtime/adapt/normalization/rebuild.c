@@ -84,10 +84,9 @@ static bool add_transpose(struct rebuild *b, const struct site *s, int rank, boo
 static bool add_normalization(struct rebuild *b, const struct site *s, const char *in, const char *out,
                               char *const names[FOUR])
 {
-    const struct adapt_options *o = b->search->adapt->options;
     const char *inputs[1 + FOUR] = { in, names[GAMMA], names[BETA], names[MEAN], names[VARIANCE] };
     const int rank = search_type(b->search, s->x)->rank;
-    const float momentum = (float)(o->momentum > 0 ? o->momentum : s->trace->momentum);
+    const float momentum = (float)site_momentum(b->search, s);
     struct edit *e = &b->edit;
     char *turned = NULL, *normal = NULL;
     Onnx__NodeProto *n;

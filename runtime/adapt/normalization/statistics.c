@@ -169,7 +169,7 @@ static bool refuse_without_data(struct search *s, const struct sites *sites)
     return fail(
         s->adapt->report, KILN_BAD_ARGUMENT, NULL,
         "data must be given: the mean and the variance of BatchNormalization '%s'%s are not in the file, they are "
-        "measured",
+        "measured (--calibrate)",
         one->name, others ? " and others" : "");
 }
 

@@ -483,7 +483,7 @@ bool adapt_untie(struct adapt *a)
 
     if (!u.identities && strcmp(producer, "tf2onnx") != 0)
         return true; /* others are not known to merge */
-    ok = facts_find(&u.facts, a->model, a->arena, a->report) && (to = adapt_copy(a));
+    ok = facts_find(&u.facts, a) && (to = adapt_copy(a));
     ok = ok && edit_begin(&u.edit, to, a->report);
     map_init(&u.said.names, a->arena->budget);
     ok = ok && decided_read(&u.said, a->model, DECIDED_ROLE, a->arena->budget, a->report) && list_uses(&u) &&

@@ -249,8 +249,7 @@ bool adapt_vanished(struct adapt *a)
 
     if (!keras && strcmp(producer, "pytorch") != 0)
         return true;
-    ok = facts_find(&v.facts, a->model, a->arena, a->report) && facts_planned(&v.facts, a->report) &&
-         (to = adapt_copy(a));
+    ok = facts_find(&v.facts, a) && facts_planned(&v.facts, a->report) && (to = adapt_copy(a));
     ok = ok && edit_begin(&v.edit, to, a->report);
     ok = ok && find_readings(&v, a->model->graph);
     v.learned = ok && keras && any_learned(&v, a->model->graph);

@@ -1,5 +1,6 @@
 #include "data/npz.h"
 #include "data/formats/arrays.h"
+#include <stdio.h>
 #include <string.h>
 
 /* The array that says how much samples count, as Keras calls it. */
@@ -50,20 +51,24 @@ static bool is_in(const char *name, const char *const *names, size_t count)
     return false;
 }
 
+/* All that there is nothing for: of several inputs without a name of the data's any may be the one that is fed. */
 static bool fail_missing(const struct reading *a)
 {
     const struct data_options *o = a->request->options;
-    char names[256];
-    size_t k = 0;
+    char names[256], missing[256] = "";
+    size_t count = 0, n = 0;
 
-    while (has(a, array_name(a, o->input[k].name)))
-        k++;
+    for (size_t k = 0; k < o->inputs; k++)
+        if (!has(a, array_name(a, o->input[k].name)) && ++count && n < sizeof missing)
+            n += (size_t)snprintf(missing + n, sizeof missing - n, "%s'%s'", n ? ", " : "",
+                                  array_name(a, o->input[k].name));
     npz_names(a->npz, names, sizeof names);
     return fail(
         a->report, KILN_BAD_DATA, a->request->where,
-        "an array '%s' is needed for an input of the model, there are: %s; `kiln init` gives parameters values, "
-        "`kiln convert --set` inputs",
-        array_name(a, o->input[k].name), names);
+        "%s %s %s needed for %s of the model, there are: %s; `kiln init` gives parameters values, `kiln convert --set` "
+        "inputs",
+        count == 1 ? "an array" : "arrays", missing, count == 1 ? "is" : "are", count == 1 ? "an input" : "inputs",
+        names);
 }
 
 /* Those of the requests that have an array, each name once, and not what is in `taken`. */

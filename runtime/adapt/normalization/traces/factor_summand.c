@@ -101,6 +101,8 @@ static bool find(const struct search *s, const struct node *mul, struct site *ou
                           : "a factor and a summand for each channel, without names";
     if (!search_keras_layer(s, out, mul->name) && !search_keras_layer(s, out, a->name))
         search_name(s, out, mul);
+    if (!named && *mul->name)
+        out->evidence = search_text(s, "a factor and a summand for each channel, of the layer '%s'", out->name);
     read_names(mul, a, add ? b : NULL, out);
     out->factor = search_channels(s, a);
     out->summand = add ? search_channels(s, b) : NULL;

@@ -1,7 +1,5 @@
 /* Values of operators where only the standard's words tell which they are: ties, scalars. */
-#include "fixture.h"
-#include <math.h>
-#include <stdio.h>
+#include "by_hand.h"
 
 #define HEAD "<ir_version: 10, opset_import: [\"\": 19]> "
 
@@ -155,12 +153,7 @@ END_TEST
 
 /* -- by hand -- */
 
-/* What nodes make of the floats x: y, a float of any shape. */
-static const struct {
-    const char *nodes;
-    int in, out;
-    float x[8], y[12];
-} by_hand[] = {
+static const struct by_hand by_hand[] = {
     { "y = Round(x)", 7, 7, { -2.5f, -1.5f, -.5f, .5f, 1.5f, 2.5f, .49999997f }, { -2, -2, 0, 0, 2, 2, 0 } },
     { "y = Floor(x)", 5, 5, { -1.5f, -1, .5f, 1.9f, 8388609 }, { -2, -1, 0, 1, 8388609 } },
     { "y = Ceil(x)", 5, 5, { -1.5f, -1, .5f, 1.9f, 8388609 }, { -1, -1, 1, 2, 8388609 } },
@@ -527,28 +520,7 @@ enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 
 START_TEST(values_by_hand)
 {
-    const int64_t in = by_hand[_i].in;
-    float x[8];
-    const float *y;
-    char text[640];
-    struct fixture f;
-
-    memcpy(x, by_hand[_i].x, sizeof x);
-    snprintf(text, sizeof text, "<ir_version: 13, opset_import: [\"\": 27]> g (float[N] x) => (float y) { %s }",
-             by_hand[_i].nodes);
-    begin(&f, text);
-    set(&f, "x", F32, 1, &in, x);
-    run_ok(&f);
-    y = floats(&f, 0, by_hand[_i].out);
-    for (int k = 0; k < by_hand[_i].out; k++) {
-        const float need = by_hand[_i].y[k];
-
-        ck_assert_msg(isnan(need)   ? isnan(y[k])
-                      : isinf(need) ? y[k] == need
-                                    : fabsf(y[k] - need) <= 1e-6f * fabsf(need),
-                      "%s: y[%d] is %g, must be %g", by_hand[_i].nodes, k, (double)y[k], (double)need);
-    }
-    end(&f);
+    check_by_hand(&by_hand[_i], "\"\": 27");
 }
 END_TEST
 

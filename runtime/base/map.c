@@ -1,6 +1,5 @@
 #include "base/map.h"
 #include <string.h>
-#include <sys/random.h>
 
 struct map_slot {
     const char *key;
@@ -10,9 +9,7 @@ struct map_slot {
 
 void map_init(struct map *m, struct budget *b)
 {
-    *m = (struct map){ .budget = b };
-    if (getrandom(m->key, sizeof m->key, GRND_NONBLOCK) != (ssize_t)sizeof m->key)
-        m->key[0] = (uint64_t)(uintptr_t)m; /* an address is a poorer secret, but still one */
+    *m = (struct map){ .budget = b, .key = hash_key_new() };
 }
 
 void map_release(struct map *m)
@@ -22,55 +19,10 @@ void map_release(struct map *m)
     m->capacity = m->count = 0;
 }
 
-static uint64_t rotate(uint64_t x, int bits)
-{
-    return x << bits | x >> (64 - bits);
-}
-
-static void round_of(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-1-3; Aumasson and Bernstein, https://www.aumasson.jp/siphash/siphash.pdf */
-static uint64_t hash(const struct map *m, const char *s, size_t length)
-{
-    uint64_t v[4] = { m->key[0] ^ 0x736f6d6570736575, m->key[1] ^ 0x646f72616e646f6d, m->key[0] ^ 0x6c7967656e657261,
-                      m->key[1] ^ 0x7465646279746573 };
-    uint64_t word;
-    size_t at;
-
-    for (at = 0; at + 8 <= length; at += 8) {
-        memcpy(&word, s + at, 8);
-        v[3] ^= word;
-        round_of(v);
-        v[0] ^= word;
-    }
-    word = (uint64_t)length << 56;
-    for (size_t k = 0; at + k < length; k++)
-        word |= (uint64_t)(unsigned char)s[at + k] << 8 * k;
-    v[3] ^= word;
-    round_of(v);
-    v[0] ^= word;
-    v[2] ^= 0xff;
-    for (int k = 0; k < 3; k++)
-        round_of(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 /* The slot that holds `key`, or the free one where it would go. There is always a free one. */
 static struct map_slot *find(const struct map *m, const char *key, size_t length)
 {
-    size_t at = hash(m, key, length) & (m->capacity - 1);
+    size_t at = hash_bytes(&m->key, key, length) & (m->capacity - 1);
 
     while (m->slots[at].key && (m->slots[at].length != length || memcmp(m->slots[at].key, key, length) != 0))
         at = (at + 1) & (m->capacity - 1);

@@ -3,13 +3,14 @@
 #ifndef KILN_BASE_MAP_H
 #define KILN_BASE_MAP_H
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 struct map {
     struct budget *budget;
     struct map_slot *slots;
     size_t capacity, count;
-    uint64_t key[2];
+    struct hash_key key;
 };
 
 void map_init(struct map *m, struct budget *b);

@@ -157,6 +157,10 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     else if (!op)
         ok = fail(im->report, KILN_UNSUPPORTED, where, "operator '%s' of domain '%s' is not supported", name,
                   *domain ? domain : "ai.onnx");
+    else if (opset > newest_opset_of(domain))
+        ok = fail(im->report, KILN_UNSUPPORTED, where,
+                  "opset %d of domain '%s' is newer than %d, the newest that is supported", opset, domain,
+                  newest_opset_of(domain));
     else if (!def)
         ok = fail(im->report, KILN_UNSUPPORTED, where, "opset %d is older than all that '%s' supports", opset, name);
     if (ok)

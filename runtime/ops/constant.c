@@ -20,20 +20,10 @@ static bool hold(struct parse *p, struct constant *a, enum dtype dtype, int64_t 
 
 static bool hold_strings(struct parse *p, struct constant *a, int64_t count, const struct bytes *strings)
 {
-    struct string **to;
-
     if (!tensor_shape(&a->value, STRING, count < 0 ? 0 : 1, &count))
         return parse_error(p, "the value has more elements than can be counted");
-    to = a->value.data = parse_alloc(p, (size_t)tensor_bytes(&a->value));
-    for (int64_t k = 0; to && k < tensor_count(&a->value); k++) {
-        to[k] = parse_alloc(p, sizeof **to + strings[k].length);
-        if (!to[k])
-            return false;
-        to[k]->length = strings[k].length;
-        if (strings[k].length)
-            memcpy(to[k]->bytes, strings[k].data, strings[k].length);
-    }
-    return to;
+    a->value.data = parse_strings(p, (size_t)tensor_count(&a->value), strings);
+    return a->value.data;
 }
 
 static bool hold_tensor(struct parse *p, struct constant *a, const struct attr *from)

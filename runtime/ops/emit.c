@@ -1,3 +1,4 @@
+#include "ops/convert.h"
 #include "ops/node.h"
 #include "ops/signature.h"
 #include "tensor/half.h"
@@ -75,10 +76,74 @@ static const char *read_list(const char *s, struct attr *a, struct arena *arena,
     return *s == ']' ? s + 1 : NULL;
 }
 
+/* Element k of a tensor, a number or a text. */
+static const char *read_element(const char *s, const struct tensor *t, int64_t k, struct arena *arena, struct report *r)
+{
+    const enum dtype_class class = dtype_traits[t->dtype].class;
+    char *const to = (char *)t->data + (size_t)k * dtype_size(t->dtype);
+    struct bytes text;
+    struct string *string;
+    int64_t i;
+    char *end;
+
+    if (class == CLASS_INT || class == CLASS_UINT) {
+        i = strtoll(s, &end, 10);
+        convert(&(struct conversion){ I64, t->dtype, ROUNDING_DEFAULT }, &i, to, 1);
+        return end > s ? end : NULL;
+    }
+    if (class != CLASS_STRING) {
+        const double real = strtod(s, &end);
+
+        convert(&(struct conversion){ F64, t->dtype, ROUNDING_DEFAULT }, &real, to, 1);
+        return end > s ? end : NULL;
+    }
+    if (*s != '\'' || !(s = read_text(s, &text)) || !(string = arena_alloc(arena, sizeof *string + text.length, r)))
+        return NULL;
+    string->length = text.length;
+    memcpy(string->bytes, text.data, text.length);
+    ((struct string **)t->data)[k] = string;
+    return s;
+}
+
+/* "f64[2,1]{0.5,-1}": all elements, or none, which are 0 then. Behind the name of the type, which is not complex. */
+static const char *read_tensor(const char *s, enum dtype dtype, struct attr *a, struct arena *arena, struct report *r)
+{
+    struct tensor *t = arena_alloc(arena, sizeof *t, r);
+    int64_t dims[MAX_RANK];
+    int rank = 0;
+
+    for (s++; *s && *s != ']'; s += *s == ',') {
+        char *end;
+
+        if (rank == MAX_RANK)
+            return NULL;
+        dims[rank++] = strtoll(s, &end, 10);
+        if (end == s)
+            return NULL;
+        s = end;
+    }
+    if (*s != ']' || !t || !tensor_shape(t, dtype, rank, dims) || dtype_traits[dtype].class == CLASS_COMPLEX ||
+        !(t->data = arena_alloc(arena, (size_t)tensor_bytes(t), r)))
+        return NULL;
+    a->type = ATTR_TENSOR;
+    a->tensor = t;
+    if (*++s != '{')
+        return s;
+    s++;
+    for (int64_t k = 0; k < tensor_count(t); k++, s += *s == ',')
+        if (!(s = read_element(s, t, k, arena, r)))
+            return NULL;
+    return *s == '}' ? s + 1 : NULL;
+}
+
 static const char *read_value(const char *s, struct attr *a, struct arena *arena, struct report *r)
 {
+    const size_t word = strcspn(s, "[ ");
+    const enum dtype dtype = dtype_of_code(s, word);
     bool is_float;
 
+    if (dtype && s[word] == '[')
+        return read_tensor(s + word, dtype, a, arena, r);
     if (*s == '\'') {
         a->type = ATTR_STRING;
         return read_text(s, &a->s);
@@ -217,7 +282,7 @@ void *emit_alloc(struct emitter *e, size_t bytes)
     return p;
 }
 
-static struct value *emit_constant(struct emitter *e, const struct tensor *type, const void *data)
+struct value *emit_constant(struct emitter *e, const struct tensor *type, const void *data)
 {
     struct tensor *t = emit_alloc(e, sizeof *t);
     struct value *v;

@@ -22,6 +22,19 @@ const struct op_def *op_def_for(const struct op *op, int opset)
     return NULL;
 }
 
+int newest_opset_of(const char *domain)
+{
+    static const struct {
+        const char *domain;
+        int newest;
+    } standard[] = { { "", NEWEST_OPSET }, { "ai.onnx.ml", 5 } };
+
+    for (size_t k = 0; k < sizeof standard / sizeof *standard; k++)
+        if (strcmp(standard[k].domain, domain) == 0)
+            return standard[k].newest;
+    return INT32_MAX;
+}
+
 const struct op_def *node_lowered(const struct node *n)
 {
     return n->op && n->op->lowered ? op_def_for(n->op->lowered, n->def->since) : n->def;

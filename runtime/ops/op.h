@@ -53,6 +53,9 @@ bool attr_ints(struct parse *p, const char *name, struct ints *out); /* count 0 
 const struct tensor *attr_tensor(struct parse *p, const char *name); /* NULL where absent */
 /* A list of any length, by its type (ATTR_INTS, ATTR_FLOATS, ATTR_STRINGS); NULL where absent. */
 const struct attr *attr_list(struct parse *p, const char *name, enum attr_type type);
+/* A copy of a list, that lives as long as the model; NULL, and a count of 0, where it is absent, empty or wrong. */
+const float *attr_floats(struct parse *p, const char *name, int64_t *count);
+const int64_t *attr_int64s(struct parse *p, const char *name, int64_t *count);
 const struct tensor *attr_type(struct parse *p, const char *name); /* of a value (Optional); NULL where absent */
 const struct attr *attr_any(struct parse *p, const char *name);    /* unchecked; NULL where absent */
 /* The subgraph of a required attribute: its index in node->graph_of, to be used with infer_graph and step_call; -1 on
@@ -75,6 +78,8 @@ bool attr_dtype(struct parse *p, const char *name, enum dtype fallback, enum dty
 bool output_may_be(struct parse *p, int k, enum dtype dtype);
 /* Memory that lives as long as the model; NULL on an error. */
 void *parse_alloc(struct parse *p, size_t bytes);
+/* Copies, elements of a tensor of strings. */
+struct string **parse_strings(struct parse *p, size_t count, const struct bytes *strings);
 /* Errors, always false, to be returned: BAD_MODEL; valid, but Kiln cannot. */
 bool parse_error(struct parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool parse_unsupported(struct parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -177,7 +182,7 @@ bool step_error(struct step *s, const char *format, ...) __attribute__((format(p
 
 /* Nodes are emitted by their standard names, in the newest opset that Kiln knows. After an error everything is NULL and
  * nothing more happens: a rule need look only at its end, emit_ok. Attributes are text: "axis=-1 epsilon=1e-3
- * mode='linear' pads=[0,1]". */
+ * mode='linear' pads=[0,1] values=f64[2]{0.5,-1}". */
 struct emitter {
     struct graph *graph;
     struct report *report;
@@ -196,6 +201,7 @@ bool emit_graphs(struct emitter *e, const char *op, int graphs, const char *cons
 bool emit_private(struct emitter *e, const struct op *op, const void *attrs, int outputs, struct value **out,
                   const bool *want, int inputs, struct value *const *in);
 struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value);
+struct value *emit_constant(struct emitter *e, const struct tensor *type, const void *data); /* which is copied */
 struct value *emit_cast(struct emitter *e, struct value *v, enum dtype to);
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a vector of int64 */
 /* v with these dimensions, of which any may be 0. */
@@ -245,8 +251,9 @@ bool backward_error(struct backward *b, const char *format, ...) __attribute__((
 
 struct op_case {        /* one row: one test of the registry walk */
     const char *inputs; /* "f32[2,3,4,4] f32[3]+": '+' draws positive values, '~' distinct ones far apart, "{1,2}" after
-                         * a shape gives the values themselves, "-" leaves an optional input out; "seq(f32[2],f32[3])" and
-                         * "opt(seq(f32[2]))" hold others, "seq(f32)" and "opt(f32)" nothing */
+                         * a shape gives the values themselves, "{'a','b'}" those of strings, "-" leaves an optional
+                         * input out; "seq(f32[2],f32[3])" and "opt(seq(f32[2]))" hold others, "seq(f32)" and "opt(f32)"
+                         * nothing */
     /* As emit takes them. For operators that see more than tensors and such attributes "{ nodes }", in the ONNX textual
      * syntax, which make outputs y0, y1 ... of inputs x0, x1 ...: the types that they name are not varied. */
     const char *attrs;
@@ -368,7 +375,7 @@ static inline bool node_elementwise(const struct node *n)
 
 struct op {
     const char *name;
-    const char *domain; /* "" is ai.onnx, "kiln" a private one */
+    const char *domain; /* "" is ai.onnx, "ai.onnx.ml" another one of the standard's, "kiln" a private one */
     const struct op_def *defs;
     const struct op *lowered; /* NULL: nothing can be put into a node but what the standard has attributes for */
 };
@@ -400,5 +407,6 @@ extern const struct op *const op_registry[]; /* ended by NULL; made by the build
 const struct op *op_find(const char *domain, const char *name);  /* "ai.onnx" is ""; NULL where there is none */
 const struct op_def *op_def_for(const struct op *op, int opset); /* NULL where all rows are newer */
 enum { NEWEST_OPSET = 28 };
+int newest_opset_of(const char *domain); /* that the rows of its operators know; INT32_MAX where nobody has said so */
 
 #endif

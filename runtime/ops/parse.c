@@ -137,6 +137,31 @@ const struct attr *attr_list(struct parse *p, const char *name, enum attr_type t
     return typed(p, name, type);
 }
 
+static const void *copy_list(struct parse *p, size_t count, size_t size, const void *from, int64_t *copied)
+{
+    void *copy = NULL;
+
+    if (count && (copy = arena_array(p->node->graph->arena, count, size, p->report)))
+        memcpy(copy, from, count * size);
+    p->failed |= count && !copy;
+    *copied = copy ? (int64_t)count : 0;
+    return copy;
+}
+
+const float *attr_floats(struct parse *p, const char *name, int64_t *count)
+{
+    const struct attr *a = attr_list(p, name, ATTR_FLOATS);
+
+    return copy_list(p, a ? a->count : 0, sizeof *a->floats, a ? a->floats : NULL, count);
+}
+
+const int64_t *attr_int64s(struct parse *p, const char *name, int64_t *count)
+{
+    const struct attr *a = attr_list(p, name, ATTR_INTS);
+
+    return copy_list(p, a ? a->count : 0, sizeof *a->ints, a ? a->ints : NULL, count);
+}
+
 const struct tensor *attr_type(struct parse *p, const char *name)
 {
     const struct attr *a = typed(p, name, ATTR_TYPE_PROTO);
@@ -252,6 +277,22 @@ void *parse_alloc(struct parse *p, size_t bytes)
     if (!m)
         p->failed = true;
     return m;
+}
+
+struct string **parse_strings(struct parse *p, size_t count, const struct bytes *strings)
+{
+    struct string **to = arena_array(p->node->graph->arena, count, sizeof *to, p->report);
+
+    for (size_t k = 0; to && k < count; k++) {
+        to[k] = parse_alloc(p, sizeof **to + strings[k].length);
+        if (!to[k])
+            return NULL;
+        to[k]->length = strings[k].length;
+        if (strings[k].length)
+            memcpy(to[k]->bytes, strings[k].data, strings[k].length);
+    }
+    p->failed |= !to;
+    return to;
 }
 
 /* Does the row allow output k of that type, or a sequence of such tensors? */

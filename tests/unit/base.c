@@ -396,7 +396,7 @@ START_TEST(map_tells_apart_names_that_share_a_slot)
     struct map m;
 
     map_init(&m, &b);
-    memset(m.key, 0, sizeof m.key);              /* so that which names collide is the same in every run */
+    m.key = (struct hash_key){ { 0 } };          /* so that which names collide is the same in every run */
     for (int letter = 0; letter < 8; letter++) { /* 8 in 16 slots: some share one */
         static const char *const names[8] = { "a", "b", "c", "d", "e", "f", "g", "" };
         void **slot = map_put(&m, names[letter], NULL);

@@ -69,6 +69,35 @@ static void draw(const struct case_tensor *c, uint64_t stream)
 
 /* -- reading a case -- */
 
+/* 'a text', element k; moves *at past it. */
+static bool read_string(struct case_graph *c, const struct tensor *t, int64_t k, const char **at)
+{
+    const char *const end = **at == '\'' ? strchr(*at + 1, '\'') : NULL;
+    const size_t length = end ? (size_t)(end - *at) - 1 : 0;
+    struct string *s = arena_alloc(&c->arena, sizeof *s + length, &c->report);
+
+    if (!end || !s)
+        return false;
+    s->length = length;
+    memcpy(s->bytes, *at + 1, length);
+    ((struct string **)t->data)[k] = s;
+    *at = end + 1;
+    return true;
+}
+
+/* One of the values themselves; moves *at past it. */
+static bool read_element(struct case_graph *c, const struct tensor *t, int64_t k, const char **at)
+{
+    const char *const s = *at;
+    char *end;
+
+    if (t->dtype == STRING)
+        return read_string(c, t, k, at);
+    case_set(t, k, strtod(s, &end));
+    *at = end;
+    return end > s;
+}
+
 /* "f32[2,3]+{...}" or "-"; moves *at past it. */
 static bool read_tensor(struct case_graph *c, struct case_tensor *out, const char **at)
 {
@@ -103,14 +132,9 @@ static bool read_tensor(struct case_graph *c, struct case_tensor *out, const cha
     if (*s == '{') {
         out->given = true;
         s++;
-        for (int64_t k = 0; k < tensor_count(&out->t); k++) {
-            char *end;
-
-            case_set(&out->t, k, strtod(s, &end));
-            if (end == s)
+        for (int64_t k = 0; k < tensor_count(&out->t); k++, s += *s == ',')
+            if (!out->t.data || !read_element(c, &out->t, k, &s))
                 return false;
-            s = end + (*end == ',');
-        }
         if (*s++ != '}')
             return false;
     }
@@ -340,7 +364,15 @@ static bool make_graph(struct case_graph *c, const struct op *op, const struct o
 /* The newest opset in which the row is in force. */
 static int opset_of(const struct op *op, const struct op_def *def)
 {
-    return def == op->defs ? NEWEST_OPSET : def[-1].since - 1;
+    return def == op->defs ? newest_opset_of(op->domain) : def[-1].since - 1;
+}
+
+/* What a file imports for it. */
+static void put_opsets(struct text *to, const struct op *op, const struct op_def *def)
+{
+    if (*op->domain)
+        text_printf(to, "\"\": %d, ", (int)NEWEST_OPSET);
+    text_printf(to, "\"%s\": %d", op->domain, opset_of(op, def));
 }
 
 /* "float[2,3] x0, int64[] x1" */
@@ -378,7 +410,9 @@ static bool make_from_nodes(struct case_graph *c, const struct op *op, const str
 {
     struct text t = { .budget = &c->budget, .report = &c->report };
 
-    text_printf(&t, "<ir_version: 10, opset_import: [\"\": %d]> g (", opset_of(op, def));
+    text_printf(&t, "<ir_version: 10, opset_import: [");
+    put_opsets(&t, op, def);
+    text_printf(&t, "]> g (");
     put_formals(&t, "x", c->inputs, input_type, c);
     text_printf(&t, ") => (");
     put_formals(&t, "y", c->outputs, output_type, c);
@@ -493,6 +527,16 @@ static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_req
         flow[q->seeds++]->initializer = upstream;
     }
     return true;
+}
+
+bool case_in_doubles(const struct case_graph *c, const struct tensor *x)
+{
+    bool all = x->dtype == F64;
+
+    for (int o = 0; o < c->outputs; o++)
+        if (c->out_value[o] && dtype_is_float(c->expected[o].dtype) && c->expected[o].dtype != F64)
+            all = false;
+    return all;
 }
 
 bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct case_gradients *d)

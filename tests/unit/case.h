@@ -77,6 +77,7 @@ struct case_gradients {
     size_t count;
 };
 double case_weight(int output, int64_t k);
+bool case_in_doubles(const struct case_graph *c, const struct tensor *x); /* from x to all outputs that flow back? */
 bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct case_gradients *d);
 void case_gradients_release(struct case_gradients *d);
 

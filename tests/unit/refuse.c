@@ -1,15 +1,6 @@
 /* What operators refuse, and that they say why: attributes, shapes and values out of range, a line each. And the sizes
  * of windows. */
-#include "case.h"
-#include "unit.h"
-#include <string.h>
-
-struct refused {
-    const char *op;
-    int opset;
-    struct op_case bad;
-    const char *why; /* a part of the message */
-};
+#include "refusing.h"
 
 static const struct refused list[] = {
     { "MatMul", 13, { "f32[2,3] f32[4,5]", "", "f32[2,5]", 0 }, "the last dimension of the first" },
@@ -352,21 +343,7 @@ enum { REFUSED = sizeof list / sizeof *list };
 
 START_TEST(refuses_and_says_why)
 {
-    const struct refused *r = &list[_i];
-    const struct op *op = op_find("", r->op);
-    struct case_graph c;
-    struct frame *f = NULL;
-    bool ran;
-
-    ck_assert_ptr_nonnull(op);
-    ran = case_make(&c, op, op_def_for(op, r->opset), &r->bad, &(struct case_variant){ .run_time = true }) &&
-          (f = case_frame(&c, c.graph)) && frame_run(f, &c.report);
-    ck_assert_msg(!ran, "%s (%s; %s) is not refused", r->op, r->bad.inputs, r->bad.attrs);
-    ck_assert_msg(strstr(c.report.error.message, r->why) != NULL, "%s (%s; %s): \"%s\", must say \"%s\"", r->op,
-                  r->bad.inputs, r->bad.attrs, c.report.error.message, r->why);
-    ck_assert_msg(strstr(c.report.error.where, r->op) != NULL, "%s: no place", r->op);
-    frame_free(f);
-    case_release(&c);
+    check_refused(&list[_i], "");
 }
 END_TEST
 

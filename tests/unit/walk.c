@@ -294,20 +294,10 @@ static double weighted_sum(struct case_graph *c)
     return sum;
 }
 
-static bool in_doubles(const struct case_graph *c, const struct tensor *x)
-{
-    bool all = x->dtype == F64;
-
-    for (int o = 0; o < c->outputs; o++)
-        if (c->out_value[o] && dtype_is_float(c->expected[o].dtype) && c->expected[o].dtype != F64)
-            all = false;
-    return all;
-}
-
 static void compare_gradient(struct case_graph *c, const struct tensor *g, int input)
 {
     const struct tensor *x = &c->in[input].t;
-    const bool doubles = in_doubles(c, x);
+    const bool doubles = case_in_doubles(c, x);
     const double h = doubles ? 1e-5 : 1e-2, within = doubles ? 2e-6 : 3e-2;
     const int64_t n = tensor_count(x), stride = n > PROBES ? n / PROBES + 1 : 1;
 

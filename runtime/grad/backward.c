@@ -89,18 +89,14 @@ void give(struct backward *b, int k, struct value *gradient)
     *sum = add(b, type_in(b, k), *sum, gradient);
 }
 
-void give_unbroadcast(struct backward *b, int k, struct value *gradient)
+void give_unbroadcast_from(struct backward *b, int k, struct value *gradient, const struct tensor *out)
 {
-    const struct tensor *in = type_in(b, k), *out = type_out(b, 0);
+    const struct tensor *in = type_in(b, k);
     int64_t axes[MAX_RANK];
     int count = 0;
 
     if (!gradient || !wants(b, k))
         return;
-    if (!out) {
-        backward_error(b, "its first output is not computed");
-        return;
-    }
     for (int d = 0; d < out->rank; d++) {
         const int own = d - (out->rank - in->rank);
 
@@ -112,6 +108,16 @@ void give_unbroadcast(struct backward *b, int k, struct value *gradient)
     if (in->rank != out->rank)
         gradient = emit_reshape(&b->e, gradient, in->rank, in->dims);
     give(b, k, gradient);
+}
+
+void give_unbroadcast(struct backward *b, int k, struct value *gradient)
+{
+    const struct tensor *out = type_out(b, 0);
+
+    if (gradient && wants(b, k) && !out)
+        backward_error(b, "its first output is not computed");
+    else
+        give_unbroadcast_from(b, k, gradient, out);
 }
 
 bool zero_gradient(struct backward *b)

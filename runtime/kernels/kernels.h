@@ -129,6 +129,13 @@ struct softmax_kernels {
     void (*log_row)(const float *x, float *y, int64_t n);
     void (*row_grad)(const float *y, const float *dy, float *dx, int64_t n);     /* y * (dy - sum(y * dy)) */
     void (*log_row_grad)(const float *y, const float *dy, float *dx, int64_t n); /* dy - exp(y) * sum(dy) */
+
+    /* Scores (attention.c), in place: exp(x - top), and the sum of that; cap * tanh(x / cap); x + bias, or -infinity
+     * where the bias is that, and where the mask is 0. */
+    float (*exps)(float *x, int64_t n, float top);
+    void (*capped)(float *x, int64_t n, float cap);
+    void (*biased)(float *x, const float *bias, int64_t n);
+    void (*masked)(float *x, const uint8_t *mask, int64_t n);
 };
 
 struct random_kernels {

@@ -227,6 +227,7 @@ const struct tensor *type_out(struct backward *b, int k); /* of the standard's o
 void give(struct backward *b, int k, struct value *gradient);
 /* Sums the broadcast axes away first: for a gradient of the first output's shape, to which input k was broadcast. */
 void give_unbroadcast(struct backward *b, int k, struct value *gradient);
+void give_unbroadcast_from(struct backward *b, int k, struct value *gradient, const struct tensor *shape); /* its own */
 /* A graph that does what subgraph g of the node does and goes back through it: its outputs are the gradients of the
  * node's inputs inputs[0..count), captured ones; what flows in is captured. For emit_graphs. NULL on an error. */
 struct graph *gradient_graph(struct backward *b, int g, int count, const int *inputs);

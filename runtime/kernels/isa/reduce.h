@@ -193,5 +193,30 @@ static inline void log_softmax_grad_loop(const float *y, const float *dy, float 
     for (int64_t i = 0; i < n; i++)
         dx[i] = dy[i] - exp_of(y[i]) * s;
 }
+static inline float exps_loop(float *x, int64_t n, float top)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        x[i] = exp_of(x[i] - top);
+    return sum_loop(x, n);
+}
+static inline void capped_loop(float *x, int64_t n, float cap)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        x[i] = cap * tanh_of(x[i] / cap);
+}
+static inline void biased_loop(float *x, const float *bias, int64_t n)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        x[i] = bias[i] == -INFINITY ? -INFINITY : x[i] + bias[i];
+}
+static inline void masked_loop(float *x, const uint8_t *mask, int64_t n)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        x[i] = mask[i] ? x[i] : -INFINITY;
+}
 
 #endif

@@ -363,6 +363,8 @@ START_TEST(types_come_with_opsets)
         { "<ir_version: 10, opset_import: [\"\": 24]> g (float[2] x) => (y) { y = Cast <to = 26> (x) }",
           "output 0 is int2, which needs opset 25, and the model's is 24" },
         { "<ir_version: 10, opset_import: [\"\": 27]> g (float[2] x) => (y) { y = Cast <to = 27> (x) }",
+          "output 0 is float6e2m3, which needs opset 28, and the model's is 27" },
+        { "<ir_version: 10, opset_import: [\"\": 28]> g () => (y) { y = Constant <value = float6e2m3[1] {33}> () }",
           "output 0 cannot be float6e2m3" },
         { "<ir_version: 10, opset_import: [\"\": 13]> g () => (y) { y = Constant <value = int4[2] {33}> () }",
           "output 0 is int4, which needs opset 21, and the model's is 13" },

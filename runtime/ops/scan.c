@@ -277,16 +277,24 @@ static bool axis_gradient(struct backward *b)
 
 /* -- as Loop -- */
 
-/* Element `at`, a scalar, of x along its first axis. */
-static struct value *element(struct emitter *e, struct value *x, struct value *at)
+/* Element `at`, a scalar, of x along its first axis: by the standard's Gather, whose gradients loops know, where that
+ * takes its type. */
+static struct value *element(struct emitter *e, struct value *x, struct value *at, enum dtype dtype)
 {
     static const struct gather first = { 0 };
     struct value *in[] = { x, at }, *y = NULL;
-    const enum dtype dtype = x ? known_of(x).dtype : UNDEFINED;
 
     if (dtype != UNDEFINED && !dtype_is_small(dtype))
         return emit(e, "Gather", "axis=0", 2, x, at);
     return emit_private(e, &gather_any, &first, 1, &y, NULL, 2, in) ? y : NULL;
+}
+
+/* What is known of the type of x, of which the body takes elements; UNDEFINED where it is not known. */
+static enum dtype dtype_of(const struct value *x, const struct value *taken)
+{
+    const enum dtype dtype = known_of(x).dtype;
+
+    return dtype == UNDEFINED && taken->has_type ? taken->type.dtype : dtype;
 }
 
 /* The inputs of the body of a Loop that carries nothing yet; its first output. */
@@ -328,7 +336,8 @@ static bool change_body(struct emitter *e, const struct scan *a, struct graph *b
         }
         if (one_of(a->in_backwards, k))
             place = back;
-        ok = all && place && value_becomes(was[a->states + k], element(&in, all, place));
+        ok = all && place &&
+             value_becomes(was[a->states + k], element(&in, all, place, dtype_of(x[k], was[a->states + k])));
     }
     return ok && graph_begin_with(body, from);
 }
@@ -394,11 +403,11 @@ static bool fill_sample(struct emitter *e, const struct scan *a, const struct no
         return false;
     if (lengths && !(lengths = graph_capture(one, lengths)))
         return false;
-    length = lengths ? element(e, lengths, sample) : all;
+    length = lengths ? element(e, lengths, sample, I64) : all;
     for (int k = 0; k < values; k++) {
         struct value *v = graph_capture(one, n->in[1 + k]);
 
-        in[k] = v ? element(e, v, sample) : NULL;
+        in[k] = v ? element(e, v, sample, dtype_of(n->in[1 + k], body->inputs[k])) : NULL;
         if (!in[k])
             return false;
     }

@@ -1,5 +1,6 @@
 /* Scan against the same nodes written out; what it refuses; its gradient. */
 #include "model/model.h"
+#include "ops/op.h"
 #include "run/session.h"
 #include "scratch.h"
 #include "unit.h"
@@ -163,6 +164,35 @@ START_TEST(values_are_as_written_out)
 }
 END_TEST
 
+/* Elements are picked by the standard's Gather where it takes their type, so that the way back adds up no sequences. */
+START_TEST(elements_are_gathered)
+{
+    static const struct {
+        const char *formals, *cast;
+        bool standard;
+    } cases[] = {
+        { "float[3,2] x, float[2] s", "z = Identity (x) t = Identity (s)", true },
+        { "x, s", "z = Identity (x) t = Identity (s)", true }, /* the body tells */
+        { "float[3,2] x, float[2] s", "z = Cast <to = 17> (x) t = Cast <to = 17> (s)", false },
+    };
+    char text[TEXT];
+    struct model *m;
+    const struct node *loop;
+
+    snprintf(text, sizeof text,
+             "<ir_version: 10, opset_import: [\"\": 21]> g (%s) => (y) { %s y = Scan <num_scan_inputs = 1, "
+             "scan_input_axes = [1], body = b (p, %s) => (q) { q = Identity (e) }> (t, z) }",
+             cases[_i].formals, cases[_i].cast, _i == 1 ? "float[3] e" : "e");
+    m = model_read_bytes(text, strlen(text), NULL, &report);
+    expect_ok(m && model_build(m, &report));
+    loop = m->graph->nodes[m->graph->node_count - 1];
+    ck_assert_int_eq(loop->graphs, 1);
+    ck_assert_str_eq(loop->graph_of[0]->nodes[0]->op_name, "Gather");
+    ck_assert_str_eq(loop->graph_of[0]->nodes[0]->op->domain, cases[_i].standard ? "" : "kiln");
+    model_free(m);
+}
+END_TEST
+
 /* -- what cannot be -- */
 
 #define IN  "g (float[2] s, float[3,2] x, float[2,2] w, int64[2] n) => (y, z) { y, z = Scan "
@@ -229,11 +259,12 @@ END_TEST
 /* Whatever there is not enough memory for is told, and all is given back. */
 START_TEST(memory_may_end_anywhere)
 {
+    const int k = _i ? 7 : 0; /* as Loop in Loop, or as one */
     char text[TEXT];
     int refusals = 0;
     struct model *m = NULL;
 
-    snprintf(text, sizeof text, "<ir_version: 10, opset_import: [\"\": 8]> %s", pairs[7].scan);
+    snprintf(text, sizeof text, "<ir_version: 10, opset_import: [\"\": %d]> %s", pairs[k].opset, pairs[k].scan);
     for (size_t spare = 1; !m; spare += 1 + spare / 64) {
         const struct model_options o = { .memory = spare };
 
@@ -257,7 +288,8 @@ Suite *suite(void)
     Suite *s = suite_create("scan");
 
     add_tests(s, values_are_as_written_out, sizeof pairs / sizeof *pairs);
+    add_tests(s, elements_are_gathered, 3);
     add_tests(s, what_does_not_fit_is_told, sizeof refused / sizeof *refused);
-    add_test(s, memory_may_end_anywhere);
+    add_tests(s, memory_may_end_anywhere, 2);
     return s;
 }

@@ -199,6 +199,12 @@ static bool is_of_groups(const struct candidate *c)
     return next && node_is(next, &op_mul) && c->active[next->in[0]->id] != c->active[next->in[1]->id];
 }
 
+bool says_positions(const char *name)
+{
+    return text_contains(name, "pos_emb") || text_contains(name, "position_emb") ||
+           text_contains(name, "positional_emb");
+}
+
 /* As TensorFlow and Keras call them. */
 static bool says_drawn(const char *name)
 {

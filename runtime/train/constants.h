@@ -27,6 +27,8 @@ const char *constant_reason(const struct candidate *c);
 
 /* As frameworks call the layer, and what their exporters leave of that; NULL says nothing. */
 bool says_batch_normalization(const char *name);
+/* Is it called as an embedding of positions is? */
+bool says_positions(const char *name);
 /* Are these random numbers, one for each value, that were drawn when the file was made? So TensorFlow writes Keras' layers
  * that are called with training=True, where the batch is fixed; names tell. */
 bool is_drawn_once(const struct node *n, int input, const char *name, const struct tensor *t);

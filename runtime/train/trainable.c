@@ -313,7 +313,7 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                  const struct tensor *t)
 {
     const struct op_parameter *place = use->place;
-    const char *of = told_parameter_of(&s->told, v->name);
+    const char *of = told_parameter_of(&s->told, v->name), *what;
     const struct candidate c = { .place = place,
                                  .reader = use->reader,
                                  .through = through,
@@ -350,7 +350,8 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
     p->role = place->use == PARAMETER_IS_STATISTIC ? ROLE_STATISTIC : ROLE_TRAINABLE;
     p->half = place->use == PARAMETER_TRAINS_IN_HALVES && !through && keeps_rows(use->reader->in[place->input], v) &&
               is_half(s->model, use->reader, t);
-    p->why = arena_printf(s->arena, s->report, "%s of %s%s%s%s", place->name, use->reader->op_name,
+    what = node_is(use->reader, &op_add) && says_positions(c.name) ? "position embedding" : place->name;
+    p->why = arena_printf(s->arena, s->report, "%s of %s%s%s%s", what, use->reader->op_name,
                           through ? ", through " : "", through ? through->op_name : "",
                           p->half ? ", but that of the state, which is 0: Keras has one" : "");
     return p->why;

@@ -313,6 +313,30 @@ START_TEST(a_bias_of_zeros_comes_back)
 }
 END_TEST
 
+/* Where the exporter leaves out what adds zeros, without a word. */
+START_TEST(what_may_be_lost_beside_is_told)
+{
+    static const struct {
+        const char *text;
+        bool told;
+    } cases[] = {
+        { KERAS IMAGE WEIGHTS "{ h = Conv (x, w) y = Relu (h) }", true },
+        { KERAS IMAGE WEIGHTS "{ h = Conv (x, w, b) y = Relu (h) }", false },
+        { FROM("pytorch") IMAGE WEIGHTS "{ h = Conv (x, w) y = Relu (h) }", false },
+    };
+    struct model *m = model_of(cases[_i].text), *made = adapt_over(m, (struct adapt_options){ 0 }, true);
+    bool told = false;
+
+    expect_ok(made);
+    for (size_t k = 0; k < got.findings.count; k++)
+        told |= got.findings.at[k].unknown && strstr(got.findings.at[k].unknown, "embedding of positions");
+    ck_assert(told == cases[_i].told);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* -- constants that were merged -- */
 
 #define MERGED(name)                                                                                                   \
@@ -715,6 +739,7 @@ Suite *suite(void)
 
     add_tests(s, a_factor_goes_back_to_its_layer, COUNT(products));
     add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
+    add_tests(s, what_may_be_lost_beside_is_told, 3);
     add_tests(s, a_beta_of_zeros_comes_back, COUNT(betas));
     add_test(s, groups_have_a_beta_for_each_channel);
     add_tests(s, what_was_merged_is_untied, COUNT(merged));

@@ -266,6 +266,14 @@ static const struct {
       "t trainable token of Concat, through Expand\n"
       "pad constant is joined to activations, and no token of a sequence\n"
       "cls_token trainable token of Concat, through Expand\n" },
+    /* an embedding of positions, trained or not; what else is added */
+    { "g (float[N,2,2] x) => (float[N,2,2] y) <float[2,2] w = {1,2,3,4}, float[1,2,2] \"e.pos_embedding\" = "
+      "{0,0,0,0},\n"
+      "float[2,2] \"m/position_embedding/t:0\" = {0.1,0.2,0.3,0.4}, float[2] pos = {1,2}>\n"
+      "{ h = MatMul (x, w) a = Add (h, \"e.pos_embedding\") b = Add (\"m/position_embedding/t:0\", a)\n"
+      "  y = Add (b, pos) }",
+      "w trainable weight of MatMul\ne.pos_embedding trainable position embedding of Add\n"
+      "m/position_embedding/t:0 trainable position embedding of Add\npos trainable summand of Add\n" },
     /* Keras' own, a variable that begins with zeros; and what TensorFlow's repeat makes of one */
     { "g (float[N,2,2] x) => (float[N,3,2] y, float[N,3,2] z, float[N,3,2] u)\n"
       "<float[2,2] w = {1,2,3,4}, float[1,1,2] \"t/Tile/ReadVariableOp:0\" = {0,0}, float[1,1,1,2] t = {0.5,1},\n"

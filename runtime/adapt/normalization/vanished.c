@@ -239,6 +239,17 @@ static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
     return true;
 }
 
+/* A sum with zeros may have been anything. */
+static bool tell_zeros(struct adapt *a)
+{
+    return adapt_tell(a, &(struct finding){ .name = "",
+                                            .found = "sums with zeros, which are not exported",
+                                            .evidence = "no layer of the file has learned a bias",
+                                            .certainty = LIKELY,
+                                            .done = "biases of layers come back, nothing else",
+                                            .unknown = "whether more was added, such as an embedding of positions" });
+}
+
 bool adapt_vanished(struct adapt *a)
 {
     const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
@@ -258,7 +269,7 @@ bool adapt_vanished(struct adapt *a)
     ok = (!to || edit_end(&v.edit)) && ok;
     facts_release(&v.facts);
     if (ok && v.count)
-        return adapt_take(a, to, true);
+        return adapt_take(a, to, true) && (!keras || tell_zeros(a));
     model_free(to);
     return ok;
 }

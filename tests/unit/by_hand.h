@@ -18,11 +18,12 @@ static void check_by_hand(const struct by_hand *c, int opset)
 {
     float x[8];
     const float *y;
-    char text[900];
+    char text[1000];
     struct fixture f;
 
     memcpy(x, c->x, sizeof x);
-    snprintf(text, sizeof text, "<ir_version: %d, opset_import: [\"\": %d]> g (float[N] x) => (float y) { %s }",
+    snprintf(text, sizeof text,
+             "<ir_version: %d, opset_import: [\"\": %d, \"com.microsoft\": 1]> g (float[N] x) => (float y) { %s }",
              opset < 7 ? 3 : 14, opset, c->nodes);
     begin(&f, text);
     set(&f, "x", F32, 1, &c->in, x);

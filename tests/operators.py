@@ -3,7 +3,7 @@
 
 Usage: operators.py KILN. For every operator that Kiln has: all versions from the one in force at opset 7 on are there, and of others only real ones;
 inputs and outputs have the standard's names in its order, and are optional or variadic where it says so; each takes the types of the
-standard, but for those in LEFT_OUT. A line for each version of an operator, then "N passed, N failed, N skipped".
+standard, but for those in LEFT_OUT. Those of com.microsoft are held against what the installed onnxruntime says of them. A line for each version of an operator, then "N passed, N failed, N skipped".
 """
 
 import json
@@ -12,11 +12,12 @@ import subprocess
 import sys
 
 import onnx.defs
+from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 OLDEST, NEWEST = 1, 28  # NEWEST_OPSET of ops/op.h
 # Types that nothing computes with, of operators that do more than to move them.
 LEFT_OUT = {"Dropout": re.compile("float8")}
-OPTION = onnx.defs.OpSchema.FormalParameterOption
+CONTRIBUTED = "com.microsoft"
 
 
 def standard():
@@ -24,6 +25,9 @@ def standard():
     found = {}
     for schema in onnx.defs.get_all_schemas_with_history():
         if schema.domain or schema.since_version <= NEWEST:
+            found.setdefault((schema.domain, schema.name), {})[schema.since_version] = schema
+    for schema in get_all_operator_schema():
+        if schema.domain == CONTRIBUTED:
             found.setdefault((schema.domain, schema.name), {})[schema.since_version] = schema
     return found
 
@@ -38,8 +42,9 @@ def wanted_formals(schema, formals):
     left_out = LEFT_OUT.get(schema.name)
     for formal in formals:
         types = sorted(t for t in formal.types if not (left_out and left_out.search(t)))
-        yield (formal.name.removesuffix("..."), formal.option == OPTION.Optional, formal.option == OPTION.Variadic,
-               formal.option != OPTION.Variadic or formal.is_homogeneous, types)
+        option = formal.option.name
+        homogeneous = formal.isHomogeneous if schema.domain == CONTRIBUTED else formal.is_homogeneous
+        yield (formal.name.removesuffix("..."), option == "Optional", option == "Variadic", option != "Variadic" or homogeneous, types)
 
 
 def given_formals(formals):

@@ -17,7 +17,7 @@ bool features_of(struct infer *i, int k, int64_t *rows, int64_t *features)
 
 bool features_fit(struct infer *i, int k, int64_t features, int64_t *rows)
 {
-    int64_t got;
+    int64_t got = 0;
 
     if (!features_of(i, k, rows, &got))
         return false;
@@ -36,7 +36,7 @@ static bool infer(struct infer *i)
 {
     const struct tensor *x = typed_in(i, 0);
     const int64_t features = *(const int64_t *)infer_attrs(i);
-    int64_t rows;
+    int64_t rows = 0;
 
     if (!features_fit(i, 0, features, &rows))
         return false;

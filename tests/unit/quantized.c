@@ -133,12 +133,70 @@ static const struct by_hand by_hand[] = {
       8,
       { 1.5f, 2, 8, -3 },
       { 4, 1, 28, -48, 4, 1, 27, -45 } },
+    /* of com.microsoft */
+    { "a = Cast <to = 2> (x) b = Constant <value = uint8[1] {12}> () z = Constant <value = uint8 {10}> ()\n"
+      "h = Constant <value_float = 0.5> () o = Constant <value_float = 2.0> () v = Constant <value = uint8 {3}> ()\n"
+      "p = com.microsoft.QLinearAdd(a, h, z, b, o, z, o, v) q = com.microsoft.QLinearMul(a, h, , b, o, z, o)\n"
+      "r = Concat <axis = 0> (p, q) y = Cast <to = 1> (r)",
+      4,
+      8,
+      { 10, 16, 24, 255 },
+      { 5, 7, 9, 66, 10, 16, 24, 255 } },
+    { "a = Cast <to = 3> (x) z = Constant <value = int8 {1}> () h = Constant <value_float = 0.5> ()\n"
+      "s = Constant <value_float = 0.00390625> () m = Constant <value = int8 {-128}> ()\n"
+      "p = com.microsoft.QLinearSigmoid(a, h, z, s, m) q = com.microsoft.QLinearLeakyRelu <alpha = 0.25> (a, h, z, h)\n"
+      "r = Concat <axis = 0> (p, q) y = Cast <to = 1> (r)",
+      4,
+      8,
+      { 1, 3, -9, 127 },
+      { 0, 59, -126, 127, 0, 2, -2, 126 } },
+    { "h = Constant <value_ints = [1, 2, 3]> () f = Reshape(x, h) a = Cast <to = 2> (f) z = Constant <value = uint8 "
+      "{4}> ()\n"
+      "o = Constant <value_float = 1.5> () s = Constant <value_float = 1.0> () u = Constant <value = uint8 {1}> ()\n"
+      "p = com.microsoft.QLinearGlobalAveragePool(a, o, z, s, u)\n"
+      "q = com.microsoft.QLinearGlobalAveragePool <channels_last = 1> (a, o, z, s, u)\n"
+      "d = Constant <value_ints = [-1]> () v = Reshape(p, d) w = Reshape(q, d) r = Concat <axis = 0> (v, w)\n"
+      "y = Cast <to = 1> (r)",
+      6,
+      5,
+      { 5, 6, 10, 250, 3, 0 },
+      { 5, 121, 186, 2, 3 } },
+    { "h = Constant <value_ints = [2, 2]> () f = Reshape(x, h) a = Cast <to = 2> (f) z = Constant <value = uint8 {1}> "
+      "()\n"
+      "b = Constant <value = int8[1, 2] {1, -2}> () i = Constant <value = int8 {0}> () s = Constant <value_float = "
+      "0.5> ()\n"
+      "c = Constant <value = int32[1] {3}> () g = com.microsoft.QGemm <transA = 1, transB = 1, alpha = 3.0> (a, s, z, "
+      "b, s, i, c)\n"
+      "q = com.microsoft.QGemm <transA = 1, transB = 1, alpha = 3.0> (a, s, z, b, s, i, c, s, z) r = Cast <to = 1> "
+      "(q)\n"
+      "m = Transpose(a) n = Transpose(b) e = Constant <value_float = 10.0> () k = "
+      "com.microsoft.MatMulIntegerToFloat(m, n, s, s, z, i, e)\n"
+      "y = Concat <axis = 0> (g, r, k)",
+      4,
+      6,
+      { 1, 2, 3, 8 },
+      { -.75f, -7.5f, 0, 0, 9, 6.75f } },
+    { "h = Constant <value_ints = [1, 2]> () a = Reshape(x, h) b = Constant <value = int8[2, 2] {1, -2, 3, 4}> ()\n"
+      "i = Constant <value = int8[2] {0, 1}> () s = Constant <value_floats = [1.0, 2.0]> () c = Constant <value_float "
+      "= 1.0> ()\n"
+      "y = com.microsoft.DynamicQuantizeMatMul(a, b, s, i, c)",
+      2,
+      2,
+      { -55, 200 },
+      { 546, 1531 } },
+    { "a = Cast <to = 2> (x) o = Constant <value_float = 1.0> () h = Constant <value_float = 0.5> ()\n"
+      "z = Constant <value = uint8 {2}> () n = Constant <value = uint8 {0}> ()\n"
+      "p = com.microsoft.QLinearConcat <axis = 0> (o, n, a, h, z, a, o, z) y = Cast <to = 1> (p)",
+      3,
+      6,
+      { 2, 7, 255 },
+      { 0, 2, 126, 0, 5, 253 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 
 START_TEST(values_by_hand)
 {
-    check_by_hand(&by_hand[_i], "\"\": 28");
+    check_by_hand(&by_hand[_i], "\"\": 28, \"com.microsoft\": 1");
 }
 END_TEST
 

@@ -135,7 +135,7 @@ static bool add_capture(struct graph *g, struct value *outer, struct value *inne
     return true;
 }
 
-/* The table again, where captures have changed. */
+/* The table again, where captures, or ids of what they are outside, have changed. */
 static void place_captures(struct graph *g)
 {
     if (g->capture_table_size)
@@ -206,6 +206,67 @@ struct node *graph_node(struct graph *g, int inputs, int slots)
     n->slots = slots;
     g->nodes[g->node_count++] = n;
     return n;
+}
+
+/* Whatever the node reads, by the id in the graph where it was. */
+static void read_as(struct node *n, struct value *const *as)
+{
+    for (int i = 0; i < n->inputs + n->captured; i++)
+        if (n->in[i])
+            n->in[i] = as[n->in[i]->id];
+    for (int s = 0; s < n->graphs; s++)
+        for (size_t c = 0; c < n->graph_of[s]->capture_count; c++)
+            n->graph_of[s]->captures[c].outer = as[n->graph_of[s]->captures[c].outer->id];
+}
+
+/* By the path in its name too, as names are those of one graph. */
+static bool take_value(struct graph *g, const struct graph *from, struct value *v)
+{
+    v->name = arena_printf(g->arena, g->report, "%s/%s", from->path, v->name);
+    v->id = (int)g->value_count;
+    return v->name && append(g, &g->values, &g->value_count, &g->value_capacity, v);
+}
+
+static bool take_node(struct graph *g, const struct graph *from, struct node *n)
+{
+    if (!budget_grow(g->arena->budget, &g->nodes, &g->node_capacity, g->node_count + 1, sizeof *g->nodes, g->report))
+        return false;
+    n->graph = g;
+    n->id = (int)g->node_count;
+    n->stream += g->streams;
+    g->nodes[g->node_count++] = n;
+    for (int s = 0; s < n->graphs; s++)
+        if (n->graph_of[s]->parent == from) {
+            n->graph_of[s]->parent = g;
+            n->graph_of[s]->stream += g->streams;
+            place_captures(n->graph_of[s]);
+        }
+    return true;
+}
+
+bool graph_take(struct graph *g, struct graph *body, struct value *const *in, struct value **out)
+{
+    struct value **as = arena_array(g->arena, body->value_count, sizeof *as, g->report);
+    bool ok = as;
+
+    for (size_t k = 0; ok && k < body->value_count; k++)
+        as[k] = body->values[k];
+    for (size_t k = 0; ok && k < body->input_count; k++)
+        as[body->inputs[k]->id] = in[k];
+    for (size_t k = 0; ok && k < body->capture_count; k++)
+        as[body->captures[k].inner->id] = body->captures[k].outer;
+    for (size_t k = 0; ok && k < body->node_count; k++)
+        read_as(body->nodes[k], as);
+    for (size_t k = 0; ok && k < body->output_count; k++)
+        out[k] = as[body->outputs[k]->id];
+    for (size_t k = 0; ok && k < body->value_count; k++)
+        ok = as[k] != body->values[k] || take_value(g, body, body->values[k]);
+    for (size_t k = 0; ok && k < body->node_count; k++)
+        ok = take_node(g, body, body->nodes[k]);
+    if (ok)
+        body->node_count = 0;
+    g->streams += body->streams;
+    return ok;
 }
 
 bool graph_begin_with(struct graph *g, size_t from)

@@ -143,6 +143,9 @@ struct value *graph_capture(struct graph *g, struct value *outer);
 struct value *graph_captured(const struct graph *g, const struct value *outer);
 /* Of what it has captured only what is read, by the id of the value inside, stays so. */
 void graph_keep_captures(struct graph *g, const bool *read);
+/* Puts what is in `body`, a subgraph of `g` that is left empty, at the end of `g`: its formal inputs are `in`, what it
+ * captured is what that is outside. `out` becomes its outputs. */
+bool graph_take(struct graph *g, struct graph *body, struct value *const *in, struct value **out);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);

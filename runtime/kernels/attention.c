@@ -105,22 +105,6 @@ static struct span of_part(const struct attention *a, int part, int64_t at, int6
 
 /* -- rows of one type -- */
 
-static void load_f32(enum dtype dtype, const void *x, int64_t at, int64_t n, float *to)
-{
-    if (dtype == F32)
-        memcpy(to, (const float *)x + at, (size_t)n * sizeof *to);
-    else
-        widen(dtype, (const uint16_t *)x + at, to, n);
-}
-
-static void store_f32(enum dtype dtype, const float *x, int64_t n, void *to, int64_t at)
-{
-    if (dtype == F32)
-        memcpy((float *)to + at, x, (size_t)n * sizeof *x);
-    else
-        narrow(dtype, x, (uint16_t *)to + at, n);
-}
-
 static void load_f64(enum dtype dtype, const void *x, int64_t at, int64_t n, double *to)
 {
     for (int64_t i = 0; i < n; i++)
@@ -139,6 +123,9 @@ static void store_f64(enum dtype dtype, const double *x, int64_t n, void *to, in
         else
             ((uint16_t *)to)[at + i] = dtype == F16 ? f64_to_f16(x[i]) : f32_to_half(dtype, (float)x[i]);
 }
+
+#define load_f32  load_floats
+#define store_f32 store_floats
 
 static float most_f32(const struct kernels *k, const float *x, int64_t n)
 {

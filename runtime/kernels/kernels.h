@@ -151,6 +151,9 @@ struct gemm_kernels {
     /* y[c] += sum over r of w[r * w_step] * x[r * stride + c], in the order of r, by fused multiply-adds. */
     void (*add_rows)(const float *w, int64_t w_step, const float *x, int64_t rows, int64_t columns, int64_t stride,
                      float *y);
+    /* x[r * stride + c] = a[r * a_step] * x[r * stride + c] + p[r] * q[c] */
+    void (*add_outer)(const float *a, int64_t a_step, const float *p, const float *q, int64_t rows, int64_t columns,
+                      int64_t stride, float *x);
     /* sums[4 * r + j] = sum over i < n of x[r * x_step + i] * w[j * w_step + i] for r < rows <= lanes / 4, j < columns
      * <= 4; `sums` has room for `lanes`. */
     void (*dots)(const float *x, int64_t x_step, int rows, const float *w, int64_t w_step, int columns, int64_t n,

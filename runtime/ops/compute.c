@@ -1,5 +1,7 @@
 #include "ops/compute.h"
 #include "ops/convert.h"
+#include "tensor/half.h"
+#include <string.h>
 
 void convert_floats(enum dtype from, const void *x, enum dtype to, void *y, int64_t n)
 {
@@ -36,4 +38,18 @@ void compute_store(const struct tensor *t, enum dtype compute, const void *value
 {
     if (t && t->dtype != compute)
         convert_floats(compute, values, t->dtype, t->data, tensor_count(t));
+}
+
+void floats_in(const struct tensor *t, int64_t at, int64_t n, float *to)
+{
+    if (t)
+        load_floats(t->dtype, t->data, at, n, to);
+    else
+        memset(to, 0, (size_t)n * sizeof *to);
+}
+
+void floats_out(const struct tensor *t, int64_t at, int64_t n, const float *values)
+{
+    if (t)
+        store_floats(t->dtype, values, n, t->data, at);
 }

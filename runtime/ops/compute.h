@@ -13,6 +13,9 @@ const void *compute_in(const struct tensor *t, enum dtype compute, char **scratc
 /* Where to compute t; compute_store when it is there. NULL for NULL. */
 void *compute_out(const struct tensor *t, enum dtype compute, char **scratch);
 void compute_store(const struct tensor *t, enum dtype compute, const void *values);
+/* n values of a tensor from number `at` on, as floats: zeros where there is none; and back, where there is one. */
+void floats_in(const struct tensor *t, int64_t at, int64_t n, float *to);
+void floats_out(const struct tensor *t, int64_t at, int64_t n, const float *values);
 /* n values of one floating-point type to another. */
 void convert_floats(enum dtype from, const void *x, enum dtype to, void *y, int64_t n);
 #endif

@@ -153,3 +153,23 @@ void narrow(enum dtype to, const float *in, void *out, int64_t n)
             ((uint8_t *)out)[k] = f64_to_small(to, (double)in[k], ROUNDING_DEFAULT);
     }
 }
+
+void load_floats(enum dtype from, const void *in, int64_t at, int64_t n, float *out)
+{
+    const char *const first = (const char *)in + at * (int64_t)dtype_size(from);
+
+    if (from != F32)
+        widen(from, first, out, n);
+    else if (n)
+        memcpy(out, first, (size_t)n * sizeof *out);
+}
+
+void store_floats(enum dtype to, const float *in, int64_t n, void *out, int64_t at)
+{
+    char *const first = (char *)out + at * (int64_t)dtype_size(to);
+
+    if (to != F32)
+        narrow(to, in, first, n);
+    else if (n)
+        memcpy(first, in, (size_t)n * sizeof *in);
+}

@@ -24,5 +24,8 @@ static inline uint16_t f32_to_half(enum dtype d, float f)
 /* Of any float that is narrower than float (dtype_is_storage); what is too large for one of 8 bits is its largest. */
 void widen(enum dtype from, const void *in, float *out, int64_t n);
 void narrow(enum dtype to, const float *in, void *out, int64_t n);
+/* The same of float as well, from element `at` of the other tensor on. */
+void load_floats(enum dtype from, const void *in, int64_t at, int64_t n, float *out);
+void store_floats(enum dtype to, const float *in, int64_t n, void *out, int64_t at);
 
 #endif

@@ -727,6 +727,11 @@ static const struct by_hand by_hand[] = {
       6,
       { 10, 40 },
       { 1, 0, 0, 1, 0, 0 } },
+    { "b = Constant <value_floats = [-2.0, 3.0]> () y = SwiGLU <alpha = 10.0> (x, b)",
+      2,
+      2,
+      { 100, 50 },
+      { -200, 150 } },
 };
 enum { BY_HAND = sizeof by_hand / sizeof *by_hand };
 

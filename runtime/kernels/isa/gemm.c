@@ -11,6 +11,7 @@
 
 const struct gemm_kernels OF_LEVEL(gemm_kernels) = {
     .add_rows = add_rows_loop,
+    .add_outer = add_outer_loop,
     .dots = dots_loop,
     .pack_4 = pack_4_loop,
     .pack_8 = pack_8_loop,

@@ -40,6 +40,21 @@ static inline void add_rows_loop(const float *w, int64_t w_step, const float *x,
     }
 }
 
+static inline void add_outer_loop(const float *a, int64_t a_step, const float *p, const float *q, int64_t rows,
+                                  int64_t columns, int64_t stride, float *x)
+{
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        const vec f = splat(a[r * a_step]), g = splat(p[r]);
+        int64_t c = 0;
+
+        for (; c + LANES <= columns; c += LANES)
+            store(x + c, multiply_add(f, load(x + c), g * load(q + c)));
+        if (c < columns)
+            store_some(x + c, multiply_add(f, load_some(x + c, columns - c), g * load_some(q + c, columns - c)),
+                       columns - c);
+    }
+}
+
 /* -- dot products -- */
 
 enum { DOT_COLUMNS = 4, DOT_ROWS = LANES / DOT_COLUMNS }; /* as many sums as a vector has lanes */

@@ -58,7 +58,7 @@ const char *element_type_name(int64_t type);
 int attribute_type(const char *name, size_t length);
 const char *attribute_type_name(int64_t type);
 
-/* Names with dots between them: "ai.onnx.ml.Scaler" is the domain "ai.onnx.ml" and the name "Scaler". After a failure
+/* Names with dots between them: ai.onnx.ml.Scaler is the domain ai.onnx.ml and the name Scaler. After a failure
  * either may be set. */
 bool read_dotted(struct reader *r, char **domain, char **name, const char *what);
 bool peek_type(struct reader *r); /* does the name of a type come next? */

@@ -158,26 +158,27 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
 
 /* -- test -- */
 
+/* In double, as gradients are looked at: a graph has types of its own. */
 #define SOFT_CAP                                                                                                       \
-    "{ y0 = ai.onnx.preview.FlexAttention <score_mod = m (float[b,h,l,s] x) => (float[b,h,l,s] y) { c = Constant "     \
-    "<value_float = 0.7> () d = Div (x, c) t = Tanh (d) y = Mul (t, c) }> (x0, x1, x2) }"
+    "{ y0 = ai.onnx.preview.FlexAttention <score_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { c = Constant "   \
+    "<value = double {0.7}> () d = Div (x, c) t = Tanh (d) y = Mul (t, c) }> (x0, x1, x2) }"
 #define BOTH                                                                                                           \
-    "{ y0 = ai.onnx.preview.FlexAttention <scale = 0.3, score_mod = m (float[b,h,l,s] x) => (float[b,h,l,s] y) { y = " \
-    "Add (x, x3) }, prob_mod = m (float[b,h,l,s] x) => (float[b,h,l,s] y) { z = ReduceSum (x) o = Constant "           \
-    "<value_float"                                                                                                     \
-    " = 0.0> () c = Greater (z, o) y = If (c) <then_branch = t () => (float[b,h,l,s] u) { u = Mul (x, x4) }, "         \
-    "else_branch = f () => (float[b,h,l,s] w) { w = Identity (x3) }> }> (x0, x1, x2) }"
+    "{ y0 = ai.onnx.preview.FlexAttention <scale = 0.3, score_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) "     \
+    "{ y = Add (x, x3) }, prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { z = ReduceSum (x) o = Constant "   \
+    "<value = double {0.0}> () c = Greater (z, o) y = If (c) <then_branch = t () => (double[b,h,l,s] u) "              \
+    "{ u = Mul (x, x4) }, else_branch = f () => (double[b,h,l,s] w) { w = Identity (x3) }> }> (x0, x1, x2) }"
 #define UNCHANGED                                                                                                      \
-    "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (float[b,h,l,s] x) => (float[b,h,l,s] x) { }> (x0, x1, x2) }"
+    "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] x) { }> (x0, x1, x2) " \
+    "}"
 
 static const struct op_case cases[] = {
     { "f64[2,4,3,5] f64[2,2,6,5] f64[2,2,6,7]", "", "f64[2,4,3,7]", 7 },
     { "f32[1,2,3,4] f32[1,2,5,4] f32[1,2,5,4]", "scale=0.5 softmax_precision=11", "f32[1,2,3,4]", 7 },
     { "f16[2,4,3,5] f16[2,2,6,5] f16[2,2,6,7]", "softmax_precision=10", "f16[2,4,3,7]", 0 },
-    { "f32[2,4,3,5] f32[2,2,6,5] f32[2,2,6,7]", SOFT_CAP, "f32[2,4,3,7]", 7 },
-    { "f32[1,2,3,4] f32[1,1,5,4] f32[1,1,5,3] f32[3,5] f32[2,1,1]", BOTH, "f32[1,2,3,3]", 31 },
-    { "f32[1,2,3,4] f32[1,1,5,4] f32[1,1,5,3]", UNCHANGED, "f32[1,2,3,3]", 7 },
-    { "f32[0,2,3,4] f32[0,1,5,4] f32[0,1,5,3]", UNCHANGED, "f32[0,2,3,3]", 0 },
+    { "f64[2,4,3,5] f64[2,2,6,5] f64[2,2,6,7]", SOFT_CAP, "f64[2,4,3,7]", 7 },
+    { "f64[1,2,3,4] f64[1,1,5,4] f64[1,1,5,3] f64[3,5] f64[2,1,1]", BOTH, "f64[1,2,3,3]", 31 },
+    { "f64[1,2,3,4] f64[1,1,5,4] f64[1,1,5,3]", UNCHANGED, "f64[1,2,3,3]", 7 },
+    { "f64[0,2,3,4] f64[0,1,5,4] f64[0,1,5,3]", UNCHANGED, "f64[0,2,3,3]", 0 },
     { 0 },
 };
 

@@ -164,9 +164,7 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     "<value = double {0.7}> () d = Div (x, c) t = Tanh (d) y = Mul (t, c) }> (x0, x1, x2) }"
 #define BOTH                                                                                                           \
     "{ y0 = ai.onnx.preview.FlexAttention <scale = 0.3, score_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) "     \
-    "{ y = Add (x, x3) }, prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { z = ReduceSum (x) o = Constant "   \
-    "<value = double {0.0}> () c = Greater (z, o) y = If (c) <then_branch = t () => (double[b,h,l,s] u) "              \
-    "{ u = Mul (x, x4) }, else_branch = f () => (double[b,h,l,s] w) { w = Identity (x3) }> }> (x0, x1, x2) }"
+    "{ y = Add (x, x3) }, prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { y = Mul (x, x4) }> (x0, x1, x2) }"
 #define UNCHANGED                                                                                                      \
     "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] x) { }> (x0, x1, x2) " \
     "}"

@@ -201,9 +201,10 @@ struct room {
     void *dy, *back, *capped, *dq, *dk, *dv;
 };
 
-static void *take(char **at, size_t size, int64_t n)
+/* An address, not a pointer: where there is no memory yet it is a number that is counted. */
+static void *take(uintptr_t *at, size_t size, int64_t n)
 {
-    void *const p = *at;
+    void *const p = (void *)*at;
 
     *at += aligned(size * (size_t)n);
     return p;
@@ -213,7 +214,7 @@ static void *take(char **at, size_t size, int64_t n)
 static size_t room_of(const struct attention *a, const struct cut *c, bool back, char *memory, struct room *m)
 {
     const size_t size = dtype_size(a->compute);
-    char *at = memory;
+    uintptr_t at = (uintptr_t)memory;
 
     m->q = take(&at, size, c->rows * a->size);
     m->scores = take(&at, size, c->rows * c->keys);
@@ -225,14 +226,14 @@ static size_t room_of(const struct attention *a, const struct cut *c, bool back,
     m->panel = take(&at, size, c->keys * greater(a->size, back ? a->value_size : 0));
     m->bias = take(&at, size, c->keys);
     if (!back)
-        return (size_t)(at - memory);
+        return (size_t)(at - (uintptr_t)memory);
     m->dy = take(&at, size, c->rows * a->value_size);
     m->back = take(&at, size, c->rows * c->keys);
     m->capped = take(&at, size, a->cap > 0 ? c->rows * c->keys : 0);
     m->dq = take(&at, size, c->rows * a->size);
     m->dk = take(&at, size, c->all_keys * a->size);
     m->dv = take(&at, size, c->all_keys * a->value_size);
-    return (size_t)(at - memory);
+    return (size_t)(at - (uintptr_t)memory);
 }
 
 /* What a split leaves of its queries: y, most and sum. */

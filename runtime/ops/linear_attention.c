@@ -206,15 +206,16 @@ static void store_state(const struct work *w, const struct part *p, const struct
         floats_out(t, state_at(w, p, r), p->columns, state + r * p->columns);
 }
 
-static float *take(float **at, int64_t n)
+/* An address, not a pointer: where there is no memory yet it is a number that is counted. */
+static float *take(uintptr_t *at, int64_t n)
 {
-    float *const p = *at;
+    float *const p = (float *)*at;
 
-    *at += aligned((size_t)n * sizeof **at) / sizeof **at;
+    *at += aligned((size_t)n * sizeof *p);
     return p;
 }
 
-static void take_token(const struct work *w, float **at, struct token *x)
+static void take_token(const struct work *w, uintptr_t *at, struct token *x)
 {
     x->q = take(at, w->group * w->size);
     x->o = take(at, w->group * COLUMNS);
@@ -230,11 +231,11 @@ static void take_token(const struct work *w, float **at, struct token *x)
 
 static size_t room_of(const struct work *w, char *memory, struct token *x, float **state)
 {
-    float *at = (float *)(void *)memory;
+    uintptr_t at = (uintptr_t)memory;
 
     take_token(w, &at, x);
     *state = take(&at, w->size * COLUMNS);
-    return (size_t)((char *)at - memory);
+    return (size_t)(at - (uintptr_t)memory);
 }
 
 static void attend(void *context, int64_t job, int thread)
@@ -397,7 +398,7 @@ struct grad_room {
 static size_t grad_room_of(const struct work *w, char *memory, struct grad_room *m)
 {
     const int64_t state = w->size * COLUMNS;
-    float *at = (float *)(void *)memory;
+    uintptr_t at = (uintptr_t)memory;
 
     take_token(w, &at, &m->x);
     m->d = take(&at, state);
@@ -409,7 +410,7 @@ static size_t grad_room_of(const struct work *w, char *memory, struct grad_room 
     m->dq_all = take(&at, w->tokens * w->group * w->size);
     m->dk_all = take(&at, w->tokens * w->size);
     m->decay_all = take(&at, w->tokens * w->decays);
-    return (size_t)((char *)at - memory);
+    return (size_t)(at - (uintptr_t)memory);
 }
 
 /* y [rows, size] = x [rows, columns] S', or added to what is there */

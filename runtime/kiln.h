@@ -290,11 +290,14 @@ typedef struct kiln_load_options {
     void *user;   /* for the callback */
     bool partial; /* a model that is not valid, or not supported, is opened all the same where the file can be read at
                      all: to be looked at, edited and saved. kiln_model_error tells why nothing else will do */
+    const char *follow_links; /* a directory, such as a cache of models: symbolic links may lead external data to below
+                                 it, too; NULL: none. Not needed afterwards */
 } kiln_load_options;
 
 /* Opens a file: binary (https://onnx.ai/onnx/repo-docs/IR.html) or in the ONNX textual syntax
  * (https://onnx.ai/onnx/repo-docs/Syntax.html). External data is read from below the directory of
- * `path` and, where that is a symbolic link, of the file that it leads to; from nowhere else. Errors: IO, BAD_MODEL,
+ * `path` and, where that is a symbolic link, of the file that it leads to; where options->follow_links names a directory,
+ * links may lead there, too; from nowhere else. Errors: IO, BAD_MODEL,
  * UNSUPPORTED (an operator, a type, an opset), LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_model_open(kiln_model **out, const char *path, const kiln_load_options *options,
                                      kiln_error *err);
@@ -1210,7 +1213,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false, 0 }
 #define KILN_STREAM_INIT          { sizeof(kiln_stream), NULL, NULL, 0, 0, 0, 0, false, NULL, NULL, NULL }
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
-#define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false }
+#define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false, NULL }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
 #define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false }
 /* clang-format on */

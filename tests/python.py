@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import onnx
 from onnx import helper, parser
 
 HERE = Path(__file__).resolve().parent
@@ -133,6 +134,20 @@ def a_model_comes_from_a_file_or_from_memory():
         for source in (path, str(path), proto, proto.SerializeToString(), bytearray(proto.SerializeToString())):
             assert kiln.Session(source).run(None, {"x": np.float32([1])})[0].tolist() == [-1]
     fails(OSError, "m.onnx", kiln.Session, path)
+
+
+@test
+def links_lead_to_a_directory_that_is_named():
+    proto = model("(float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }")
+    with tempfile.TemporaryDirectory() as folder:
+        store, here = Path(folder) / "store", Path(folder) / "here"
+        store.mkdir()
+        here.mkdir()
+        onnx.save(proto, here / "m.onnx", save_as_external_data=True, location="w", size_threshold=0)
+        (here / "w").rename(store / "w")
+        (here / "w").symlink_to(store / "w")
+        fails(kiln.errors.BadModel, "symbolic link", kiln.Session, here / "m.onnx")
+        assert kiln.Session(here / "m.onnx", follow_links=store).run(None, {"x": np.float32([1, 1])})[0].tolist() == [2, 3]
 
 
 @test

@@ -11,7 +11,7 @@ struct options {
 
 static bool adapt_file(struct command *c, struct options *o)
 {
-    kiln_load_options load = KILN_LOAD_OPTIONS_INIT;
+    const kiln_load_options load = load_options(c);
     kiln_model *m = NULL;
     bool ok;
 
@@ -19,8 +19,6 @@ static bool adapt_file(struct command *c, struct options *o)
         (o->adapt.report && kiln_file_claim(c->context, o->adapt.report, KILN_FILE_OUTPUT, &c->err) != KILN_OK))
         return false;
     c->teller.file = o->input;
-    load.context = c->context;
-    load.seconds = c->limits.seconds;
     ok = kiln_model_open(&m, o->input, &load, &c->err) == KILN_OK && sets_apply(c, &m, &o->sets) &&
          adapt_model(c, &m, &o->adapt) && kiln_model_save(m, o->output, KILN_FORM_BY_NAME, &c->err) == KILN_OK;
     kiln_model_free(m);

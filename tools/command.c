@@ -125,14 +125,22 @@ int command_end(struct command *c, bool ok)
     return ok ? 0 : tell_rest(&c->teller, &c->err);
 }
 
-kiln_model *open_model(struct command *c, const char *path)
+kiln_load_options load_options(const struct command *c)
 {
     kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
+
+    o.context = c->context;
+    o.seconds = c->limits.seconds;
+    o.follow_links = c->limits.links;
+    return o;
+}
+
+kiln_model *open_model(struct command *c, const char *path)
+{
+    const kiln_load_options o = load_options(c);
     kiln_model *m;
 
     c->teller.file = path;
-    o.context = c->context;
-    o.seconds = c->limits.seconds;
     kiln_model_open(&m, path, &o, &c->err);
     return m;
 }

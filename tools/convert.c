@@ -20,11 +20,9 @@ struct conversion {
 /* A model that is not supported is written as well. */
 static bool open_any(struct conversion *v)
 {
-    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
+    kiln_load_options o = load_options(&v->command);
 
     v->command.teller.file = v->o->input;
-    o.context = v->command.context;
-    o.seconds = v->o->adapt.limits.seconds;
     o.partial = true;
     o.diagnostic = tell_nothing;
     return kiln_model_open(&v->model, v->o->input, &o, &v->command.err) == KILN_OK;

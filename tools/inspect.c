@@ -24,12 +24,10 @@ struct inspection {
 /* A model that is not supported is looked at as far as it can be; parameters without a value are drawn. */
 static bool open_any(struct inspection *i, bool partial)
 {
-    kiln_load_options o = KILN_LOAD_OPTIONS_INIT;
     struct command *c = &i->command;
+    kiln_load_options o = load_options(c);
 
     c->teller.file = i->o->model;
-    o.context = c->context;
-    o.seconds = i->o->limits.seconds;
     o.partial = partial;
     o.diagnostic = tell_nothing;
     if (kiln_model_open(&i->model, i->o->model, &o, &c->err) != KILN_OK || !shapes_set(&i->o->shapes, c, &i->model))

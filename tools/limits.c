@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { KEY_SECONDS = 0x1000, DEFAULT_SECONDS = 60 };
+enum { KEY_SECONDS = 0x1000, KEY_LINKS, DEFAULT_SECONDS = 60 };
 
 /* A container may have less than the machine. */
 static size_t memory_of_group(void)
@@ -55,6 +55,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         limits->seconds = option_real(state, "seconds", arg, 0, 1e9);
         limits->said = true;
         return 0;
+    case KEY_LINKS:
+        limits->links = arg;
+        return 0;
     case ARGP_KEY_INIT:
         *limits = limits_default();
         return 0;
@@ -67,6 +70,10 @@ static const struct argp_option options[] = {
     { "memory", 'm', "MIB", 0, "for all that is kept (three quarters of the machine's; 0: no limit)", 0 },
     { "seconds", KEY_SECONDS, "S", 0,
       "that loading, planning, and each run or step may compute (60, but for data that are streamed; 0: no limit)", 0 },
+    { "follow-links", KEY_LINKS, "DIR", 0,
+      "a model's external data may be links to files below DIR, such as a cache, too (only to below the model's own "
+      "directory)",
+      0 },
     { 0 },
 };
 

@@ -142,17 +142,19 @@ static bool run_sets(struct case_run *c, const char *directory)
 
 static bool open_case(struct case_run *c, const char *model)
 {
-    kiln_load_options lo = KILN_LOAD_OPTIONS_INIT;
     kiln_session_options so = KILN_SESSION_OPTIONS_INIT;
     kiln_context_options co = KILN_CONTEXT_OPTIONS_INIT;
     kiln_error *err = &c->command.err;
+    kiln_load_options lo;
 
+    c->command.limits = c->o->limits;
     co.threads = 1;
     co.memory = c->o->limits.memory;
     if (kiln_context_new(&c->command.context, &co, err) != KILN_OK)
         return false;
-    lo.context = so.context = c->command.context;
-    lo.seconds = so.seconds = c->o->limits.seconds;
+    lo = load_options(&c->command);
+    so.context = lo.context;
+    so.seconds = lo.seconds;
     so.exact = c->o->exact;
     if (kiln_model_open(&c->model, model, &lo, err) != KILN_OK ||
         kiln_session_new(&c->session, c->model, &so, err) != KILN_OK)

@@ -22,13 +22,14 @@ enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
 /* What a verb may take. */
 struct limits {
-    size_t memory;  /* bytes, of all that is kept; 0: no limit */
-    double seconds; /* that loading, planning, and each run or step may compute; 0: no limit */
-    bool said;      /* were the seconds asked for? */
+    size_t memory;     /* bytes, of all that is kept; 0: no limit */
+    double seconds;    /* that loading, planning, and each run or step may compute; 0: no limit */
+    bool said;         /* were the seconds asked for? */
+    const char *links; /* a directory that symbolic links of external data may lead to, too; NULL: none */
 };
 
-/* --memory and --seconds, as children of a verb's argp, whose parser gives them a struct limits at ARGP_KEY_INIT:
- * state->child_inputs[0]. */
+/* --memory, --seconds and --follow-links, as children of a verb's argp, whose parser gives them a struct limits at
+ * ARGP_KEY_INIT: state->child_inputs[0]. */
 extern const struct argp limits_argp;
 extern const struct argp_child limits_options[];
 /* What they are where nothing is said. */
@@ -78,6 +79,8 @@ bool command_fail_system(struct command *c, const char *path);
 /* Is there, or is made, with those that it lies in. */
 bool command_make_directory(struct command *c, const char *path);
 
+/* What a model is to be opened with, by the command's limits. */
+kiln_load_options load_options(const struct command *c);
 /* Opens a model within the limits. NULL with an error. */
 kiln_model *open_model(struct command *c, const char *path);
 /* Parameters of which the file names only the initialiser get values, so that the model can be looked at and run; *drawn,

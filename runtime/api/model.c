@@ -216,7 +216,9 @@ static bool begin(const kiln_load_options *options, kiln_load_options *o, struct
     if (!api_options(o, sizeof *o, options, "KILN_LOAD_OPTIONS_INIT", err) ||
         !api_check_limits(NULL, 0, o->seconds, err))
         return false;
-    *to = (struct model_options){ .memory = o->memory, .seconds = o->seconds, .total = context_total(o->context) };
+    *to = (struct model_options){
+        .memory = o->memory, .seconds = o->seconds, .total = context_total(o->context), .cache = o->follow_links
+    };
     *r = api_report_to(o->context, o->diagnostic, o->user);
     return true;
 }

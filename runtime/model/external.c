@@ -46,12 +46,23 @@ static int open_target(const char *model_path, const struct stat *read)
     return -1;
 }
 
-bool external_open(struct external *e, const char *model_path, const struct stat *read, struct budget *b,
-                   struct report *r)
+/* A directory that is held open; -1 on failure. */
+static int open_directory(const char *path, struct report *r)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char text[ERROR_TEXT_BYTES];
+
+    if (fd < 0)
+        fail(r, KILN_IO, NULL, "the directory '%s' cannot be opened: %s", path, error_text(errno, text));
+    return fd;
+}
+
+bool external_open(struct external *e, const char *model_path, const struct stat *read, const char *cache,
+                   struct budget *b, struct report *r)
 {
     const char *slash = strrchr(model_path, '/');
     const size_t length = slash ? (size_t)(slash - model_path) + 1 : 0;
-    char folder[PATH_MAX] = ".", text[ERROR_TEXT_BYTES];
+    char folder[PATH_MAX] = ".";
 
     *e = (struct external){ .budget = b };
     if (length >= sizeof folder)
@@ -60,26 +71,35 @@ bool external_open(struct external *e, const char *model_path, const struct stat
         memcpy(folder, model_path, length);
         folder[length] = 0;
     }
-    e->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    e->directory = open_directory(folder, r);
     if (e->directory < 0)
-        return fail(r, KILN_IO, NULL, "the directory '%s' cannot be opened: %s", folder, error_text(errno, text));
+        return false;
+    e->cache = cache ? open_directory(cache, r) : -1;
+    if (cache && e->cache < 0) {
+        close(e->directory);
+        return false;
+    }
     e->target = open_target(model_path, read);
     e->open = true;
     return true;
+}
+
+/* A second descriptor of a directory, or of none; false where there is none to be had. */
+static bool copy_directory(int *to, int from)
+{
+    *to = from < 0 ? -1 : fcntl(from, F_DUPFD_CLOEXEC, 0);
+    return *to >= 0 || from < 0;
 }
 
 bool external_copy(struct external *e, const struct external *from, struct budget *b, struct report *r)
 {
     char text[ERROR_TEXT_BYTES];
 
-    *e = (struct external){ .budget = b, .target = -1 };
+    *e = (struct external){ .budget = b, .target = -1, .cache = -1 };
     if (!from->open)
         return true;
-    e->directory = fcntl(from->directory, F_DUPFD_CLOEXEC, 0);
-    e->open = e->directory >= 0;
-    if (e->open && from->target >= 0)
-        e->target = fcntl(from->target, F_DUPFD_CLOEXEC, 0);
-    if (e->open && (e->target >= 0 || from->target < 0))
+    e->open = copy_directory(&e->directory, from->directory);
+    if (e->open && copy_directory(&e->target, from->target) && copy_directory(&e->cache, from->cache))
         return true;
     fail(r, KILN_IO, NULL, "the directory of the model cannot be opened again: %s", error_text(errno, text));
     external_close(e);
@@ -98,6 +118,8 @@ void external_close(struct external *e)
         close(e->directory);
         if (e->target >= 0)
             close(e->target);
+        if (e->cache >= 0)
+            close(e->cache);
     }
     e->open = false;
 }
@@ -200,7 +222,8 @@ static bool check_location(struct loading *l)
 
 static bool may_lie_in(const struct external *e, int directory)
 {
-    return way_is_below(directory, e->directory) || (e->target >= 0 && way_is_below(directory, e->target));
+    return way_is_below(directory, e->directory) || (e->target >= 0 && way_is_below(directory, e->target)) ||
+           (e->cache >= 0 && way_is_below(directory, e->cache));
 }
 
 /* The file; -1 on failure. */
@@ -216,7 +239,8 @@ static int open_location(struct loading *l)
     }
     if (w.links && !may_lie_in(l->external, w.directory))
         refuse(l, "leads through a symbolic link to a place that is neither below the model's directory nor below that "
-                  "of the file that the model is a link to");
+                  "of the file that the model is a link to; another directory that it may lead to can be named "
+                  "(follow_links)");
     else if (fstatat(w.directory, w.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         fail_system(l);
     else if (!S_ISREG(status.st_mode)) /* known before it is opened: opening a device can have effects */

@@ -11,7 +11,7 @@
  * Symbolic links are followed, as caches of models are made of them, where they lead to a file below the model's
  * directory; or, where the model itself is a link, below the directory of the file that was read for it. Whoever wrote
  * the model could have put its data there as well. Anything else would let a model that somebody else made read the
- * user's files. Which file is opened and which is judged cannot differ (model/way.h).
+ * user's files, unless the user names the directory that links may lead to, too. Which file is opened and which is judged cannot differ (model/way.h).
  *
  * A file of several hard links is refused: one of its names may lie anywhere, and nothing tells. That a link leads to
  * it changes nothing, or a link beside such a file would be the way around this. */
@@ -27,14 +27,16 @@ struct external {
     bool open;
     int directory;                    /* that of the model's path */
     int target;                       /* that of the file itself, where that path is one of a link; else -1 */
+    int cache;                        /* where links may lead, too; else -1 */
     bool told;                        /* of a key that is left out */
     struct external_checked *checked; /* files whose checksums held, so that none is read twice for it */
     struct budget *budget;
 };
 
-/* `read` is the file that was read for the model; NULL where there is none. */
-bool external_open(struct external *e, const char *model_path, const struct stat *read, struct budget *b,
-                   struct report *r);
+/* `read` is the file that was read for the model; NULL where there is none. `cache` is a directory that links may lead
+ * to, or NULL. */
+bool external_open(struct external *e, const char *model_path, const struct stat *read, const char *cache,
+                   struct budget *b, struct report *r);
 bool external_copy(struct external *e, const struct external *from, struct budget *b, struct report *r);
 void external_close(struct external *e);
 

@@ -200,9 +200,9 @@ bool external_files_stay(const struct model *m, const char *path)
 
     if (!in_directory(&m->external, path))
         return false;
-    if (m->external.target < 0) /* then nothing is found but what lies below that directory */
+    if (m->external.target < 0 && m->external.cache < 0) /* then nothing is found but what lies below that directory */
         return true;
-    if (!external_open(&move.to, path, stat(path, &file) == 0 ? &file : NULL, &unlimited, &quiet))
+    if (!external_open(&move.to, path, stat(path, &file) == 0 ? &file : NULL, NULL, &unlimited, &quiet))
         return false;
     ok = external_each(m->proto, stays, &move);
     external_close(&move.to);

@@ -70,7 +70,8 @@ struct model *model_read(const char *path, const struct model_options *o, struct
         return NULL;
     budget_start(&m->budget);
     m->proto = load_model(path, o ? &o->limits : NULL, &file, &m->budget, r);
-    ok = m->proto && set_path(m, path, r) && external_open(&m->external, path, &file, &m->budget, r);
+    ok = m->proto && set_path(m, path, r) &&
+         external_open(&m->external, path, &file, o ? o->cache : NULL, &m->budget, r);
     return end_reading(m, ok && external_files_note(m, r), r);
 }
 

@@ -27,6 +27,7 @@ struct model_options {
     size_t memory;        /* bytes that the model may take in all; 0 is no limit */
     double seconds;       /* that reading it, and building it, may take; 0 is no limit */
     struct budget *total; /* that its memory is charged to, too; may be NULL */
+    const char *cache;    /* a directory that links of external data may lead to, too; may be NULL */
 };
 
 /* The limits of memory and time of a model that is there, for another one. */

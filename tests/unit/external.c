@@ -43,7 +43,7 @@ static void enter_external(void)
     put_file("m/w.bin", "0123456789", 10);
     put_file("m/sub/v.bin", "abcdef", 6);
     put_file("outside", "secret", 6);
-    expect_ok(external_open(&external, "m/model.onnx", NULL, &budget, &report));
+    expect_ok(external_open(&external, "m/model.onnx", NULL, NULL, &budget, &report));
 }
 
 static void leave_external(void)
@@ -227,7 +227,7 @@ static void open_snapshot(const char *read)
 
     ck_assert_int_eq(stat(read, &s), 0);
     external_close(&external);
-    expect_ok(external_open(&external, "snapshot/model.onnx", &s, &budget, &report));
+    expect_ok(external_open(&external, "snapshot/model.onnx", &s, NULL, &budget, &report));
 }
 
 START_TEST(a_model_that_is_a_link_has_two_directories)
@@ -323,9 +323,9 @@ START_TEST(a_model_from_memory_has_no_directory)
     external = (struct external){ 0 };
     refuses(LOAD(10, location, w_bin), KILN_BAD_MODEL, "came from memory");
     refuses(LOAD(10, location, parent), KILN_BAD_MODEL, "external_data location '../outside'");
-    ck_assert(!external_open(&external, "none/model.onnx", NULL, &budget, &report));
+    ck_assert(!external_open(&external, "none/model.onnx", NULL, NULL, &budget, &report));
     expect_error(KILN_IO, "'none/' cannot be opened");
-    expect_ok(external_open(&external, "model.onnx", NULL, &budget, &report));
+    expect_ok(external_open(&external, "model.onnx", NULL, NULL, &budget, &report));
     strcpy(parent, "outside");
     loads(LOAD(6, location, parent), "secret"); /* beside the model this time */
 }

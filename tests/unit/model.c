@@ -206,6 +206,43 @@ START_TEST(external_data_behind_links)
 }
 END_TEST
 
+/* snapshot/m.onnx is a file here, and its data are a link to what lies elsewhere. */
+START_TEST(external_data_in_a_directory_that_is_named)
+{
+    struct model_options o = { .cache = "store" };
+    struct model *m, *copy;
+
+    enter_scratch();
+    model_free(in_cache());
+    ck_assert_int_eq(mkdir("store", 0700) + rename("blobs/w", "store/w") + unlink("snapshot/m.onnx"), 0);
+    ck_assert_int_eq(unlink("snapshot/w.bin") + rename("blobs/m", "snapshot/m.onnx"), 0);
+    ck_assert_int_eq(symlink("../store/w", "snapshot/w.bin"), 0);
+    m = model_read("snapshot/m.onnx", NULL, &report);
+    ck_assert(m && !model_build(m, &report));
+    expect_error(KILN_BAD_MODEL, "symbolic link");
+    model_free(m);
+    m = model_read("snapshot/m.onnx", &o, &report);
+    expect_ok(m && model_build(m, &report));
+    check_runs(m);
+    spares(m, "store/w");
+    copy = model_copy(m, &report);
+    expect_ok(copy && model_build(copy, &report));
+    check_runs(copy);
+    model_free(copy);
+    saves(m, "snapshot/new.onnx", false); /* it stands on its own, whoever names no directory */
+    model_free(m);
+    o.cache = "nowhere";
+    ck_assert(!model_read("snapshot/new.onnx", &o, &report));
+    expect_error(KILN_IO, "'nowhere' cannot be opened");
+    o.cache = "in"; /* another one */
+    m = model_read("snapshot/m.onnx", &o, &report);
+    ck_assert(m && !model_build(m, &report));
+    expect_error(KILN_BAD_MODEL, "symbolic link");
+    model_free(m);
+    leave_scratch();
+}
+END_TEST
+
 START_TEST(external_data_needs_a_directory)
 {
     Onnx__ModelProto *p;
@@ -582,6 +619,7 @@ Suite *suite(void)
     add_test(s, what_is_loaded_is_saved_equal);
     add_test(s, external_data_stays_or_is_brought_in);
     add_test(s, external_data_behind_links);
+    add_test(s, external_data_in_a_directory_that_is_named);
     add_test(s, external_data_needs_a_directory);
     add_test(s, external_data_is_found_everywhere);
     add_test(s, external_data_is_not_written_over);

@@ -45,12 +45,14 @@ class Session:
     """A model made ready to run. `model` is a path, the bytes of a file, or a ModelProto.
 
     Belongs to one thread at a time. threads: 0 for one for each CPU; results do not depend on it. memory: bytes, and seconds: of computing, that loading
-    and running may take; 0 for no limit. seed: of random operators. exact: only ways that round as a plain sum does. Errors: those of kiln.errors."""
+    and running may take; 0 for no limit. seed: of random operators. exact: only ways that round as a plain sum does. follow_links: a directory that symbolic
+    links of external data may lead to, too. Errors: those of kiln.errors."""
 
-    def __init__(self, model, *, threads=0, memory=0, seconds=0.0, seed=0, exact=False):
+    def __init__(self, model, *, threads=0, memory=0, seconds=0.0, seed=0, exact=False, follow_links=None):
         shared = options("kiln_context_options", threads=threads, memory=memory, diagnostic=told)
         self._context = self._made(lib.kiln_context_new, "kiln_context **", lib.kiln_context_free, shared)
-        load = options("kiln_load_options", context=self._context, seconds=seconds)
+        cache = ffi.NULL if follow_links is None else ffi.new("char[]", os.fsencode(follow_links))
+        load = options("kiln_load_options", context=self._context, seconds=seconds, follow_links=cache)
         if isinstance(model, (str, os.PathLike)):
             self._model = self._made(lib.kiln_model_open, "kiln_model **", lib.kiln_model_free, os.fsencode(model), load)
         else:

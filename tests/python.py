@@ -139,6 +139,7 @@ def a_model_comes_from_a_file_or_from_memory():
 @test
 def links_lead_to_a_directory_that_is_named():
     proto = model("(float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }")
+    proto.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.float32([1, 2]), "w"))
     with tempfile.TemporaryDirectory() as folder:
         store, here = Path(folder) / "store", Path(folder) / "here"
         store.mkdir()

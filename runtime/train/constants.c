@@ -78,10 +78,16 @@ static bool is_single_product(const struct candidate *c, const struct value *v)
     return false;
 }
 
+/* TensorFlow's names tell what a variable of Keras is: a scalar is one, too, as the scale of Attention. */
+static bool says_variable(const char *name)
+{
+    return name && strstr(name, "/ReadVariableOp");
+}
+
 /* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid. */
 static bool is_scalar(const struct candidate *c)
 {
-    if (tensor_count(c->content) != 1)
+    if (tensor_count(c->content) != 1 || says_variable(c->name))
         return false;
     if (c->through)
         return true;

@@ -466,7 +466,31 @@ END_TEST
 #define INDICES "int64[1] i = {3}, int64[1] j = {6}, "
 #define COPY(name)                                                                                                     \
     name ": a copy of a parameter that the exporter has computed (likely): the parameter is read in its place\n"
+#define TIED(embedding, layer)                                                                                         \
+    "g (int64[N,2] x) => (float[N,2,3] y) <float[3,2] " embedding " = {1,2,3,4,5,6}, float[2,2] v = {1,2,3,4},"        \
+    " float[2,3] " layer " = "
+#define TIED_NODES(embedding, layer) " { e = Gather (" embedding ", x) h = MatMul (e, v) y = MatMul (h, " layer ") }"
 static const struct adapt_case computed[] = {
+    /* an embedding, and the layer that makes logits of it */
+    { .text = HEAD TIED("\"e.w\"", "b") "{1,3,5,2,4,6}>" TIED_NODES("\"e.w\"", "b"),
+      .found = COPY("b"),
+      .ops = "Transpose Gather MatMul MatMul",
+      .absent = "b.1",
+      .values = { { "e.w", "trainable", { 1, 2, 3, 4 } } } },
+    { .text = FROM("pytorch") TIED("a", "\"l.w\"") "{1,3,5,2,4,6}>" TIED_NODES("a", "\"l.w\""),
+      .found = COPY("a"),
+      .ops = "Transpose Gather MatMul MatMul" },
+    { .text = HEAD TIED("a", "b") "{1,3,5,2,4,6}>" TIED_NODES("a", "b"), .as = "b=untied", .found = "" },
+    { .text = HEAD TIED("a", "b") "{1,3,5,2,4,6.5}>" TIED_NODES("a", "b"), .found = "" },
+    { .text = HEAD TIED("a", "b") "{1,2,3,4,5,6}>" TIED_NODES("a", "b"), .found = "" },
+    /* a matrix that is its own transpose, twice */
+    { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] a = {1,0,0,1}, float[2,2] b = {1,0,0,1}>\n"
+                   "{ h = MatMul (x, a) y = MatMul (h, b) }",
+      .found = "" },
+    { .text = HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] a = {1,2,3,4}, float[2,2] b = {1,3,2,4}>\n"
+                   "{ h = MatMul (x, a) y = MatMul (h, b) }",
+      .found = COPY("b"),
+      .ops = "Transpose MatMul MatMul" },
     { .text = COPIED("pytorch", INDICES "float[1,1,3] linear_1 = {7,8,9}", "y = Add (c, linear_1)"),
       .found = COPY("linear_1"),
       .ops = "Reshape MatMul Add Slice Add Add",

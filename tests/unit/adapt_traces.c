@@ -28,6 +28,14 @@
 
 /* -- Mul and Add -- */
 
+#define NEAR(factor, a, c)                                                                                             \
+    "g (float[N,2,4] x) => (float[N,2,4] y) <float[4] \"l/batchnorm/" factor ":0\" = " a ", float[4] c = " c "> "      \
+    "{ h = Relu (x) p = Mul (h, \"l/batchnorm/" factor ":0\") y = Add (p, c) }"
+#define NEAR_MEAN(a, c)                                                                                                \
+    "g (float[N,2,4] x) => (float[N,2,4] y) <float[4] \"l/batchnorm/mul:0\" = " a                                      \
+    ", float[4] \"l/batchnorm/mul_2:0\" = " c "> "                                                                     \
+    "{ h = Relu (x) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, \"l/batchnorm/mul_2:0\") }"
+
 static const struct adapt_case pairs[] = {
     { .text = HEAD LAST(PAIR) "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\")"
                               " [\"l/batchnorm/add_1\"] y = Add (p, \"l/batchnorm/sub:0\") }",
@@ -64,6 +72,22 @@ static const struct adapt_case pairs[] = {
       .values = { { "l/gamma", "constant", { 1, 1, 1 } },
                   { "l/beta", "trainable", NAN_VALUES },
                   { "l/moving_variance", "statistic", { .249, 3.999, .999 } } } },
+    /* near what they begin with, but without gamma the factor is of a variance that training has moved; without beta the
+     * summand is of a mean */
+    { .text = HEAD NEAR("Rsqrt", "{1.25,1,0.9,1}", "{-0.1,-0.2,0,-0.1}"),
+      .found = NAMED MEASURED "0.001, no gamma\n",
+      .ops = TURNED,
+      .values = { { "l/gamma", "constant", { 1, 1, 1, 1 } },
+                  { "l/moving_variance", "statistic", { .639, .999, 1.23356795, .999 } } } },
+    { .text = HEAD NEAR("mul", "{1.25,1,0.8,1}", "{-0.125,-0.2,0,-0.1}"),
+      .found = NAMED "near what it begins with: mean 0, variance 1 are taken, epsilon 0.001\n",
+      .ops = TURNED,
+      .values = { { "l/beta", "trainable", { -.125, -.2, 0, -.1 } },
+                  { "l/moving_mean", "statistic", { 0, 0, 0, 0 } } } },
+    { .text = HEAD NEAR_MEAN("{1.25,1,0.8,1}", "{-0.125,-0.2,0,-0.1}"),
+      .found = NAMED MEASURED "0.001, no beta\n",
+      .ops = TURNED,
+      .values = { { "l/beta", "constant", { 0, 0, 0, 0 } }, { "l/moving_mean", "statistic", { .1, .2, 0, .1 } } } },
     /* without centre: the mean is in the summand */
     { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}, float[3] \"l/batchnorm/mul_2:0\" = "
                         "{1,0,-3}") "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") "
@@ -349,6 +373,13 @@ END_TEST
          "<float[4,3,1,1] w = {0.01,0.02,-0.03,0.05,-0.06,0.09,0.08,0,-0.04,0.06,0.04," last "},\n"                    \
          " float[4] \"onnx::Conv_9\" = {0.1,0.2,-0.2,0.1}>\n"                                                          \
          "{ [\"/l/Conv\"] h = Conv (x, w, \"onnx::Conv_9\") y = Relu (h) }"
+/* A layer that BatchNormalization was folded into, and a node of another. */
+#define BESIDE(gamma, beta, mean, variance)                                                                            \
+    HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] \"onnx::Conv_8\" = {1,2,3,4},\n"                  \
+         " float[2] \"onnx::Conv_9\" = {0.5,-2}, float[2] ga = " gamma ", float[2] be = " beta ",\n"                   \
+         " float[2] me = " mean ", float[2] va = " variance ">\n"                                                      \
+         "{ [\"/l/Conv\"] h = Conv (x, \"onnx::Conv_8\", \"onnx::Conv_9\") r = Relu (h)\n"                             \
+         "  y = BatchNormalization (r, ga, be, me, va) }"
 /* onnxoptimizer: a layer and its normalisation, by nodes. */
 #define OPTIMIZED(own)                                                                                                 \
     HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
@@ -475,6 +506,24 @@ static const struct adapt_case folded[] = {
       .values = { { "l/gamma", "trainable", { 1, 1, 1, 1 } } } },
     { .text = DRAWN("0.578"), .found = "l" TORCH MEASURED "1e-05\n", .ops = UNBIASED },
     { .text = DRAWN("0.09"), .found = "l" TORCH MEASURED "1e-05\n", .ops = UNBIASED },
+    /* every step of training moves the statistics of all layers: what a node shows holds for those that were folded */
+    { .text = BESIDE("{1,1}", "{0,0}", "{0,0}", "{1,1}"),
+      .blind = true,
+      .found = "l" TORCH FRESH "1e-05\n",
+      .ops = UNBIASED " BatchNormalization",
+      .values = { { "l/beta", "trainable", { .5, -2 } } } },
+    { .text = BESIDE("{1,1}", "{0,0}", "{0,0}", "{1,1.5}"),
+      .found = "l" TORCH MEASURED "1e-05\n",
+      .ops = UNBIASED " BatchNormalization" },
+    { .text = BESIDE("{1,1}", "{0,0}", "{0.1,0}", "{1,1}"),
+      .found = "l" TORCH MEASURED "1e-05\n",
+      .ops = UNBIASED " BatchNormalization" },
+    { .text = BESIDE("{1,1}", "{0.1,0}", "{0,0}", "{1,1}"),
+      .found = "l" TORCH MEASURED "1e-05\n",
+      .ops = UNBIASED " BatchNormalization" },
+    { .text = BESIDE("{1.1,1}", "{0,0}", "{0,0}", "{1,1}"),
+      .found = "l" TORCH MEASURED "1e-05\n",
+      .ops = UNBIASED " BatchNormalization" },
     { .text = BARE("l/convolution"), .found = "" },
     /* PyTorch, through TorchScript */
     { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),

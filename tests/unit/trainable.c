@@ -182,6 +182,12 @@ static const struct {
     { "g (float[N,1] x) => (float[N,3] y) <float[1,3] w = {1,2,3}, float[1] b = {1}>\n"
       "{ h = MatMul (x, w) y = Add (b, h) }",
       "w trainable weight of MatMul\nb constant a scalar\n" },
+    /* what TensorFlow calls a variable is one, as the scale of Keras' Attention */
+    { "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float two = {2},\n"
+      "  float \"attention/Mul/ReadVariableOp:0\" = {1}>\n"
+      "{ h = MatMul (x, w) a = Mul (h, two) y = Mul (a, \"attention/Mul/ReadVariableOp:0\") }",
+      "w trainable weight of MatMul\ntwo constant a scalar\n"
+      "attention/Mul/ReadVariableOp:0 trainable factor of Mul\n" },
     /* a state that a layer begins with, the same for each sample; a layer without, as it is written */
     { "g (float[2,N,1] x) => (float[2,1,N,2] y) " STATES("h") "(x, w, r, , , e, e) }",
       "w trainable weight of LSTM\nr trainable recurrent weight of LSTM\n"

@@ -1,7 +1,12 @@
-/* What PyTorch's newer exporter has computed of a parameter and of zeros, and which came out as the parameter's own numbers:
- * the first step of an unrolled RNN multiplies a state of zeros and adds bias_hh, which leaves "linear_1", bias_hh with two
- * dimensions before it; of a GRU each gate reads a piece of it. Trained as they are, the copy and the parameter would go
- * ways of their own. A parameter keeps its name, "rnn.bias_hh_l0"; what is computed is called by its node. */
+/* What exporters have computed of a parameter, so that its numbers are there twice. Trained as they are, the copy and the
+ * parameter would go ways of their own.
+ *
+ * PyTorch's newer exporter, of a parameter and of zeros: the first step of an unrolled RNN multiplies a state of zeros and
+ * adds bias_hh, which leaves "linear_1", bias_hh with two dimensions before it; of a GRU each gate reads a piece of it. A
+ * parameter keeps its name, "rnn.bias_hh_l0"; what is computed is called by its node.
+ *
+ * All exporters: a matrix and its transpose, where an embedding is tied to the layer that makes logits of it (Press and
+ * Wolf, arXiv:1608.05859; ReversibleEmbedding of Keras, "transpose:0"; "onnx::MatMul_12" of PyTorch). */
 #include "adapt/facts.h"
 #include "adapt/step.h"
 #include "data/element.h"
@@ -42,6 +47,38 @@ static int64_t place_in(const struct tensor *whole, const struct tensor *copy)
         if (memcmp((const char *)whole->data + at * bytes, copy->data, (size_t)bytes) == 0)
             return at * n;
     return -1;
+}
+
+/* -- a matrix and its transpose -- */
+
+/* Bit by bit; not where it is its own, as a matrix of zeros is. */
+static bool is_transpose(const struct tensor *x, const struct tensor *y)
+{
+    const size_t size = dtype_size(x->dtype);
+    const int64_t rows = x->dims[0], columns = x->dims[1];
+    const char *a = x->data, *b = y->data;
+
+    if (y->rank != 2 || y->dtype != x->dtype || y->dims[0] != columns || y->dims[1] != rows || !b)
+        return false;
+    for (int64_t k = 0; k < rows * columns; k++)
+        if (memcmp(a + (size_t)k * size, b + (size_t)(k % columns * rows + k / columns) * size, size) != 0)
+            return false;
+    return rows != columns || memcmp(a, b, (size_t)tensor_bytes(x)) != 0;
+}
+
+static bool is_matrix(const struct parameter *p)
+{
+    const struct tensor *t = p->role == ROLE_TRAINABLE && !p->value->is_input ? p->value->initializer : NULL;
+
+    return t && t->data && t->rank == 2 && t->dims[0] > 1 && t->dims[1] > 1 && !tensor_is_uniform(t);
+}
+
+/* Which of the two is the parameter? One that has its name, then the embedding, then the first. */
+static bool comes_before(const struct parameter *a, const struct parameter *b)
+{
+    const int x = 2 * is_told(a) + node_is(a->reader, &op_gather), y = 2 * is_told(b) + node_is(b->reader, &op_gather);
+
+    return x > y || (x == y && a < b);
 }
 
 static const char *sizes(struct copies *c, const char *stem, int64_t count, const int64_t *numbers)
@@ -93,10 +130,22 @@ static bool replace(struct copies *c, const struct value *copy, const struct val
     return insert(c, &op_reshape, 2, (const char *const[]){ piece, shape }, name);
 }
 
-static bool tell(struct copies *c, const struct value *copy, const struct value *of)
+static bool turn(struct copies *c, const struct value *copy, const struct value *of)
+{
+    const char *name = arena_string(c->adapt->arena, copy->name, strlen(copy->name), c->edit.report);
+
+    if (!name)
+        return false;
+    edit_drop_initializer(&c->edit, copy->name);
+    c->count++;
+    return insert(c, &op_transpose, 1, &of->name, name);
+}
+
+static bool tell(struct copies *c, const struct value *copy, const struct value *of, bool turned)
 {
     struct adapt *a = c->adapt;
-    const char *evidence = arena_printf(a->arena, a->report, "its numbers are those of '%s', bit by bit", of->name);
+    const char *evidence = arena_printf(a->arena, a->report, "its numbers are those of '%s'%s, bit by bit", of->name,
+                                        turned ? ", transposed" : "");
 
     return evidence && adapt_tell(a, &(struct finding){ .name = copy->name,
                                                         .found = "a copy of a parameter that the exporter has computed",
@@ -106,9 +155,30 @@ static bool tell(struct copies *c, const struct value *copy, const struct value 
                                                         .unknown = "whether it is another (untied: it is)" });
 }
 
+static const char *const choices[] = { "shared", "untied", NULL };
+
+static bool is_untied(struct copies *c, const struct value *copy)
+{
+    const char *chosen = adapt_choice(c->adapt, choices, copy->name, NULL);
+
+    return chosen && strcmp(chosen, "untied") == 0;
+}
+
+static bool look_for_transpose(struct copies *c, const struct parameters *p, const struct parameter *copy)
+{
+    const struct value *v = copy->value;
+
+    for (size_t k = 0; k < p->count; k++) {
+        const struct value *of = p->at[k].value;
+
+        if (is_matrix(&p->at[k]) && comes_before(&p->at[k], copy) && is_transpose(of->initializer, v->initializer))
+            return is_untied(c, v) || (turn(c, v, of) && tell(c, v, of, true));
+    }
+    return true;
+}
+
 static bool look_at(struct copies *c, const struct parameters *p, const struct parameter *copy)
 {
-    static const char *const choices[] = { "shared", "untied", NULL };
     const struct value *v = copy->value;
 
     for (size_t k = 0; k < p->count; k++) {
@@ -117,11 +187,9 @@ static bool look_at(struct copies *c, const struct parameters *p, const struct p
                                      is_told(&p->at[k]) && is_vector(of->initializer)
                                  ? place_in(of->initializer, v->initializer)
                                  : -1;
-        const char *chosen = from >= 0 ? adapt_choice(c->adapt, choices, v->name, NULL) : NULL;
 
-        if (from < 0)
-            continue;
-        return (chosen && strcmp(chosen, "untied") == 0) || (replace(c, v, of, from) && tell(c, v, of));
+        if (from >= 0)
+            return is_untied(c, v) || (replace(c, v, of, from) && tell(c, v, of, false));
     }
     return true;
 }
@@ -129,14 +197,17 @@ static bool look_at(struct copies *c, const struct parameters *p, const struct p
 static bool look_at_all(struct copies *c)
 {
     struct adapt *a = c->adapt;
+    const bool pytorch = strcmp(or_empty(a->model->proto->producer_name), "pytorch") == 0;
     struct parameters p;
     bool ok = parameters_find(&p, a->model, NULL, a->arena, a->report);
 
     for (size_t k = 0; ok && k < p.count; k++) {
         const struct value *v = p.at[k].value;
 
-        if (p.at[k].role == ROLE_TRAINABLE && v->initializer && !v->is_input && !is_told(&p.at[k]) &&
-            is_vector(v->initializer) && !tensor_is_uniform(v->initializer))
+        if (is_matrix(&p.at[k]))
+            ok = look_for_transpose(c, &p, &p.at[k]);
+        else if (pytorch && p.at[k].role == ROLE_TRAINABLE && v->initializer && !v->is_input && !is_told(&p.at[k]) &&
+                 is_vector(v->initializer) && !tensor_is_uniform(v->initializer))
             ok = look_at(c, &p, &p.at[k]);
     }
     return ok;
@@ -144,14 +215,10 @@ static bool look_at_all(struct copies *c)
 
 bool adapt_copies(struct adapt *a)
 {
-    const char *producer = a->model->proto->producer_name ? a->model->proto->producer_name : "";
     struct copies c = { .adapt = a };
-    struct model *to = NULL;
+    struct model *to = adapt_copy(a);
     bool ok;
 
-    if (strcmp(producer, "pytorch") != 0)
-        return true;
-    to = adapt_copy(a);
     ok = to && edit_begin(&c.edit, to, a->report) && look_at_all(&c);
     ok = (!to || edit_end(&c.edit)) && ok;
     if (ok && c.count)

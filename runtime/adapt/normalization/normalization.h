@@ -40,7 +40,7 @@ struct site {
     const char *evidence;                   /* memory of the arena */
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */
-    bool fresh;            /* never trained: with what it began */
+    bool fresh, near;      /* never trained: with what it began, or near that */
     bool measured;         /* mean or variance are of the caller's data */
     bool shared;           /* taken for one layer with another site, which names do not tell */
     bool may_share;        /* or not, but it may be */

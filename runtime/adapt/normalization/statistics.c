@@ -2,6 +2,7 @@
 #include "adapt/facts.h"
 #include "adapt/normalization/normalization.h"
 #include "data/element.h"
+#include "ops/registry.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -47,27 +48,61 @@ static double begun_epsilon(const struct site *s)
     return begun ? epsilon_of(s->factor[0]) : 0;
 }
 
-/* gamma 1, beta 0, mean 0 and variance 1, or near: a layer that has not learned yet. Statistics that are measured would
- * make one of it that cannot learn any more: gamma would become a deviation, which may be very small. */
-static bool is_fresh(const struct site *s, double epsilon)
+/* Without gamma the factor is of the variance alone, and without beta the summand of the mean: none is near by chance. */
+static bool tells_statistics(const struct site *s)
+{
+    return (s->no_scale && !(channels_are_one(s->factor, s->channels) && epsilon_of(s->factor[0]) > 0)) ||
+           (s->no_center && s->summand && !(channels_are_one(s->summand, s->channels) && s->summand[0] == 0));
+}
+
+/* gamma 1, beta 0, mean 0 and variance 1, or *near that: a layer that has hardly learned yet. Statistics that are measured
+ * would make one of it that cannot learn any more: gamma would become a deviation, which may be very small. */
+static bool is_fresh(const struct site *s, double epsilon, bool *near)
 {
     const double deviation = sqrt(1 + epsilon);
 
+    *near = false;
     if (s->layer)
         return s->bias < 0 || (s->summand && channels_are_one(s->summand, s->channels) && s->summand[0] == 0);
-    if (begun_epsilon(s) > 0)
-        return true;
+    if (begun_epsilon(s) > 0 || tells_statistics(s))
+        return begun_epsilon(s) > 0;
     for (int64_t c = 0; c < s->channels; c++)
         if (fabs(at(s->factor, c, 1) * deviation - 1) * 100 > NEAR || fabs(at(s->summand, c, 0)) * 100 > NEAR)
             return false;
-    return s->channels >= FEW;
+    *near = s->channels >= FEW;
+    return *near;
 }
 
-/* Of a folded layer the factor does not tell. It is taken for fresh with small biases where all else is fresh, too, or
- * where all weights still are as they were drawn. */
+static bool is_all(const struct search *s, const struct value *v, double number)
+{
+    const struct tensor *t = v ? search_type(s, v) : NULL;
+
+    return t && t->data && tensor_count(t) && tensor_is_uniform(t) && element_getter(t->dtype)(t->data, 0) == number;
+}
+
+/* Are there BatchNormalization nodes, and are all as layers begin? Every step of training moves all statistics. */
+static bool nodes_are_fresh(const struct search *s)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < s->graph->node_count; k++) {
+        const struct node *n = s->graph->nodes[k];
+
+        if (!node_is(n, &op_batch_normalization))
+            continue;
+        if (!is_all(s, n->in[1], 1) || !is_all(s, n->in[2], 0) || !is_all(s, n->in[3], 0) || !is_all(s, n->in[4], 1))
+            return false;
+        count++;
+    }
+    return count;
+}
+
+/* Of a folded layer the factor does not tell. It is taken for fresh where all BatchNormalization that is left is, with
+ * small biases where all else is fresh, too, or where all weights still are as they were drawn. */
 static void find_fresh_layers(const struct search *search, const struct sites *sites)
 {
-    bool fresh = false, all = true, drawn = true;
+    bool fresh = false, exact = false, all = true, drawn = true;
+    const bool nodes = nodes_are_fresh(search);
 
     for (size_t k = 0; k < sites->count; k++) {
         const struct site *s = &sites->at[k];
@@ -75,13 +110,18 @@ static void find_fresh_layers(const struct search *search, const struct sites *s
         if (sites->kept[k])
             continue;
         fresh |= s->fresh && (!s->layer || s->summand);
+        exact |= s->fresh ? !s->near : site_is_drawn(search, s);
         all = all && (s->fresh || s->layer);
         drawn = drawn && (s->fresh || site_is_drawn(search, s));
         for (int64_t c = 0; s->layer && c < s->channels; c++)
             all = all && fabs(at(s->summand, c, 0)) * 100 <= NEAR;
     }
-    for (size_t k = 0; (fresh || drawn) && all && k < sites->count; k++)
-        sites->at[k].fresh |= !sites->kept[k];
+    for (size_t k = 0; (nodes || ((fresh || drawn) && all)) && k < sites->count; k++) {
+        struct site *s = &sites->at[k];
+
+        s->near = !nodes && !exact;
+        s->fresh |= !sites->kept[k];
+    }
 }
 
 /* The epsilon of what has none: that which a factor of the same file shows, or what is usual. */
@@ -106,7 +146,7 @@ static void find_fresh(struct search *s, const struct sites *sites)
         struct site *t = &sites->at[k];
 
         if (!sites->kept[k] && !(t->mean && t->variance))
-            t->fresh = is_fresh(t, t->epsilon > 0 ? t->epsilon : asked > 0 ? asked : t->trace->epsilon);
+            t->fresh = is_fresh(t, t->epsilon > 0 ? t->epsilon : asked > 0 ? asked : t->trace->epsilon, &t->near);
     }
     find_fresh_layers(s, sites);
 }

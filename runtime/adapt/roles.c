@@ -126,16 +126,35 @@ static bool tell_dropout(struct adapt *a)
 
 /* -- telling -- */
 
+static bool is_unreached(const struct adapt *a, const struct parameter *p)
+{
+    const struct adapted_names *unreached = &a->out->unreached;
+
+    for (size_t k = 0; k < unreached->count; k++)
+        if (strcmp(unreached->at[k], p->value->name) == 0)
+            return true;
+    return false;
+}
+
+/* What no gradient reaches keeps its role, as it may train with other outputs, but does not count. */
 static bool tell_roles(struct adapt *a, const struct parameters *p)
 {
-    char found[100], done[160];
-    size_t count[4] = { 0 };
+    char found[100], done[200], unreached[60] = "";
+    size_t count[4] = { 0 }, others = 0;
+    int64_t numbers = parameters_elements(p, ROLE_TRAINABLE);
 
-    for (size_t k = 0; k < p->count; k++)
-        count[p->at[k].role]++;
-    snprintf(found, sizeof found, "%lld numbers that train", (long long)parameters_elements(p, ROLE_TRAINABLE));
-    snprintf(done, sizeof done, "%zu initializers trainable, %zu statistics, %zu frozen, %zu constant",
-             count[ROLE_TRAINABLE], count[ROLE_STATISTIC], count[ROLE_FROZEN], count[ROLE_CONSTANT]);
+    for (size_t k = 0; k < p->count; k++) {
+        const bool leaves = p->at[k].role == ROLE_TRAINABLE && is_unreached(a, &p->at[k]);
+
+        count[p->at[k].role] += !leaves;
+        others += leaves;
+        numbers -= leaves ? parameter_elements(&p->at[k]) : 0;
+    }
+    if (others)
+        snprintf(unreached, sizeof unreached, ", %zu that no gradient reaches", others);
+    snprintf(found, sizeof found, "%lld numbers that train", (long long)numbers);
+    snprintf(done, sizeof done, "%zu initializers trainable, %zu statistics, %zu frozen, %zu constant%s",
+             count[ROLE_TRAINABLE], count[ROLE_STATISTIC], count[ROLE_FROZEN], count[ROLE_CONSTANT], unreached);
     return adapt_tell(a, &(struct finding){ .name = "",
                                             .found = found,
                                             .evidence = "where initializers are read, see inspect --train",

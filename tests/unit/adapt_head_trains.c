@@ -19,6 +19,8 @@ START_TEST(outputs_that_train_are_named)
     ck_assert_uint_eq(out.unreached.count, 1);
     ck_assert_str_eq(out.unreached.at[0], "v");
     ck_assert(said("1 parameter that no gradient reaches: 'v'") && said("stays, does not train"));
+    ck_assert(said("30 numbers that train"));
+    ck_assert(said("2 initializers trainable, 0 statistics, 0 frozen, 0 constant, 1 that no gradient reaches"));
     ck_assert_ptr_null(out.changed);
     forget(m, made);
     m = model_of(several);

@@ -12,6 +12,7 @@ struct rebuild {
     struct search *search;
     struct edit edit;
     struct arena *arena;
+    const char **made; /* by site: the name of what its node makes */
 };
 
 /* -- parameters -- */
@@ -81,8 +82,9 @@ static bool add_transpose(struct rebuild *b, const struct site *s, int rank, boo
            edit_set_outputs(&b->edit, n, 1, &out);
 }
 
+/* *made: what the node makes, which may be turned afterwards. */
 static bool add_normalization(struct rebuild *b, const struct site *s, const char *in, const char *out,
-                              char *const names[FOUR])
+                              char *const names[FOUR], const char **made)
 {
     const char *inputs[1 + FOUR] = { in, names[GAMMA], names[BETA], names[MEAN], names[VARIANCE] };
     const int rank = search_type(b->search, s->x)->rank;
@@ -99,9 +101,9 @@ static bool add_normalization(struct rebuild *b, const struct site *s, const cha
         ok = normal;
         inputs[0] = turned;
     }
-    n = ok ? add_node(b, s, op_batch_normalization.name, s->name) : NULL;
-    ok = n && edit_set_inputs(e, n, 1 + FOUR, inputs) &&
-         edit_set_outputs(e, n, 1, (const char *const[]){ normal ? normal : out }) &&
+    *made = !ok ? NULL : normal ? arena_string(b->arena, normal, strlen(normal), e->report) : out;
+    n = *made ? add_node(b, s, op_batch_normalization.name, s->name) : NULL;
+    ok = n && edit_set_inputs(e, n, 1 + FOUR, inputs) && edit_set_outputs(e, n, 1, made) &&
          (!normal || add_transpose(b, s, rank, true, normal, out)) &&
          edit_set_float(e, n, "epsilon", (float)s->epsilon) && edit_set_float(e, n, "momentum", momentum);
     budget_free(e->budget, turned);
@@ -109,11 +111,11 @@ static bool add_normalization(struct rebuild *b, const struct site *s, const cha
     return ok;
 }
 
-static bool replace_nodes(struct rebuild *b, const struct site *s, char *const names[FOUR])
+static bool replace_nodes(struct rebuild *b, const struct site *s, char *const names[FOUR], const char **made)
 {
     const struct node *last = s->nodes[s->node_count - 1];
 
-    if (!add_normalization(b, s, s->x->name, last->out[0]->name, names))
+    if (!add_normalization(b, s, s->x->name, last->out[0]->name, names, made))
         return false;
     for (int k = 0; k < s->node_count; k++) {
         if (k < s->node_count - 1)
@@ -124,7 +126,7 @@ static bool replace_nodes(struct rebuild *b, const struct site *s, char *const n
 }
 
 /* The layer without its bias, then BatchNormalization. */
-static bool unfold(struct rebuild *b, const struct site *s, char *const names[FOUR])
+static bool unfold(struct rebuild *b, const struct site *s, char *const names[FOUR], const char **made)
 {
     struct edit *e = &b->edit;
     Onnx__NodeProto *layer = e->graph->node[s->layer->index];
@@ -132,7 +134,7 @@ static bool unfold(struct rebuild *b, const struct site *s, char *const names[FO
     char *plain = stem ? edit_fresh_name(e, stem) : NULL;
     bool ok;
 
-    ok = plain && add_normalization(b, s, plain, s->layer->out[0]->name, names) &&
+    ok = plain && add_normalization(b, s, plain, s->layer->out[0]->name, names, made) &&
          edit_set_outputs(e, layer, 1, (const char *const[]){ plain }) && site_scale_layer(b->search, e, s);
     if (ok && s->weight)
         ok = edit_set_input(e, layer, 1, s->weight->name);
@@ -148,15 +150,18 @@ static bool unfold(struct rebuild *b, const struct site *s, char *const names[FO
 static bool rebuild(struct rebuild *b, const struct sites *sites, const size_t *first)
 {
     char *(*names)[FOUR] = arena_array(b->arena, sites->count, sizeof *names, b->edit.report);
-    bool ok = names != NULL;
+    bool ok;
 
+    b->made = arena_array(b->arena, sites->count, sizeof *b->made, b->edit.report);
+    ok = names && b->made;
     for (size_t k = 0; ok && k < sites->count; k++) {
         const struct site *s = &sites->at[k];
 
         if (sites->kept[k])
             continue;
-        ok = (first[k] != k || add_parameters(b, s, names[k])) &&
-             (s->layer ? unfold(b, s, names[first[k]]) : replace_nodes(b, s, names[first[k]]));
+        ok =
+            (first[k] != k || add_parameters(b, s, names[k])) &&
+            (s->layer ? unfold(b, s, names[first[k]], &b->made[k]) : replace_nodes(b, s, names[first[k]], &b->made[k]));
     }
     for (size_t k = 0; names && k < sites->count; k++)
         for (int n = 0; n < FOUR; n++)
@@ -165,11 +170,6 @@ static bool rebuild(struct rebuild *b, const struct sites *sites, const size_t *
 }
 
 /* -- the order of calls -- */
-
-static const char *output_of(const struct site *s)
-{
-    return s->layer ? s->layer->out[0]->name : s->nodes[s->node_count - 1]->out[0]->name;
-}
 
 /* The call of the layer that comes next after this one; NULL where it is the last. */
 static const struct site *next_call(const struct sites *sites, const size_t *first, size_t k)
@@ -182,7 +182,9 @@ static const struct site *next_call(const struct sites *sites, const size_t *fir
     return next;
 }
 
-static bool put_in_order(struct search *s, const struct sites *sites, const size_t *first, struct model *to)
+/* The nodes themselves: what turns their channels before and behind may lie anywhere. */
+static bool put_in_order(struct search *s, const struct sites *sites, const size_t *first, const char *const *made,
+                         struct model *to)
 {
     struct adapt *a = s->adapt;
     struct in_order *pairs = arena_array(a->arena, sites->count, sizeof *pairs, a->report);
@@ -192,7 +194,7 @@ static bool put_in_order(struct search *s, const struct sites *sites, const size
         const struct site *next = sites->kept[k] ? NULL : next_call(sites, first, k);
 
         if (next)
-            pairs[count++] = (struct in_order){ output_of(&sites->at[k]), output_of(next) };
+            pairs[count++] = (struct in_order){ made[k], made[next - sites->at] };
     }
     return pairs && (!count || nodes_in_order(to->proto->graph, pairs, count, a->arena, a->report));
 }
@@ -205,5 +207,5 @@ bool sites_rebuild(struct search *s, const struct sites *sites, const size_t *fi
 
     if (ok)
         edit_drop_unread(&b.edit);
-    return edit_end(&b.edit) && ok && put_in_order(s, sites, first, to);
+    return edit_end(&b.edit) && ok && put_in_order(s, sites, first, b.made, to);
 }

@@ -28,6 +28,11 @@ bool channels_are_one(const double *x, int64_t n)
     return true;
 }
 
+static bool are_zeros(const double *x, int64_t n)
+{
+    return channels_are_one(x, n) && at(x, 0, 0) == 0;
+}
+
 /* The epsilon that makes 1 / sqrt(1 + epsilon) this factor, as a float; 0 where none of those in use does. */
 static double epsilon_of(double factor)
 {
@@ -42,8 +47,7 @@ static double epsilon_of(double factor)
 /* Exactly what a layer begins with; a summand of zeros may be there, or not. Returns its epsilon, 0 where it is not so. */
 static double begun_epsilon(const struct site *s)
 {
-    const bool begun = channels_are_one(s->factor, s->channels) && channels_are_one(s->summand, s->channels) &&
-                       at(s->summand, 0, 0) == 0;
+    const bool begun = channels_are_one(s->factor, s->channels) && are_zeros(s->summand, s->channels);
 
     return begun ? epsilon_of(s->factor[0]) : 0;
 }
@@ -52,7 +56,7 @@ static double begun_epsilon(const struct site *s)
 static bool tells_statistics(const struct site *s)
 {
     return (s->no_scale && !(channels_are_one(s->factor, s->channels) && epsilon_of(s->factor[0]) > 0)) ||
-           (s->no_center && s->summand && !(channels_are_one(s->summand, s->channels) && s->summand[0] == 0));
+           (s->no_center && s->summand && !are_zeros(s->summand, s->channels));
 }
 
 /* gamma 1, beta 0, mean 0 and variance 1, or *near that: a layer that has hardly learned yet. Statistics that are measured
@@ -63,7 +67,7 @@ static bool is_fresh(const struct site *s, double epsilon, bool *near)
 
     *near = false;
     if (s->layer)
-        return s->bias < 0 || (s->summand && channels_are_one(s->summand, s->channels) && s->summand[0] == 0);
+        return s->bias < 0 || (s->summand && are_zeros(s->summand, s->channels));
     if (begun_epsilon(s) > 0 || tells_statistics(s))
         return begun_epsilon(s) > 0;
     for (int64_t c = 0; c < s->channels; c++)

@@ -28,6 +28,9 @@
 
 /* -- Mul and Add -- */
 
+#define SMALL(u, v)                                                                                                    \
+    "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {" u ",0,0," v "}, float[2] \"l/batchnorm/mul:0\" = {2,3}, "   \
+    "float[2] c = {1,-1}> { h = MatMul (x, w) p = Mul (h, \"l/batchnorm/mul:0\") y = Add (p, c) }"
 #define NEAR(factor, a, c)                                                                                             \
     "g (float[N,2,4] x) => (float[N,2,4] y) <float[4] \"l/batchnorm/" factor ":0\" = " a ", float[4] c = " c "> "      \
     "{ h = Relu (x) p = Mul (h, \"l/batchnorm/" factor ":0\") y = Add (p, c) }"
@@ -88,6 +91,20 @@ static const struct adapt_case pairs[] = {
       .found = NAMED MEASURED "0.001, no beta\n",
       .ops = TURNED,
       .values = { { "l/beta", "constant", { 0, 0, 0, 0 } }, { "l/moving_mean", "statistic", { .1, .2, 0, .1 } } } },
+    /* running statistics that lag behind: what most channels have on the data is far below epsilon */
+    { .text = HEAD SMALL("0.001", "0.001"),
+      .found = "l: BatchNormalization, Mul and Add (Keras on TensorFlow or JAX) (doubtful): hardly trained: of 2 "
+               "variances that were measured 2 are below epsilon, mean 0, variance 1 are taken, epsilon 0.001\n",
+      .ops = "MatMul BatchNormalization",
+      .values = { { "l/gamma", "trainable", { 2.000999, 3.0014997 } },
+                  { "l/beta", "trainable", { 1, -1 } },
+                  { "l/moving_mean", "statistic", { 0, 0 } },
+                  { "l/moving_variance", "statistic", { 1, 1 } } } },
+    { .text = HEAD SMALL("0.001", "0.001"),
+      .as = "l=measured",
+      .found = NAMED MEASURED "0.001\n",
+      .ops = "MatMul BatchNormalization" },
+    { .text = HEAD SMALL("0.001", "2"), .found = NAMED MEASURED "0.001\n", .ops = "MatMul BatchNormalization" },
     /* without centre: the mean is in the summand */
     { .text = HEAD LAST("float[3] \"l/batchnorm/mul:0\" = {2,0.5,-1}, float[3] \"l/batchnorm/mul_2:0\" = "
                         "{1,0,-3}") "[\"l/batchnorm/mul_1\"] p = Mul (h, \"l/batchnorm/mul:0\") "

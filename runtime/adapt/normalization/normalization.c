@@ -81,7 +81,8 @@ static bool choose(struct search *s, struct sites *sites)
 
 static const char *what_is_exact(const struct site *s)
 {
-    return s->fresh       ? s->near ? "near what it begins with: mean 0, variance 1 are taken"
+    return s->lags        ? s->lags
+           : s->fresh     ? s->near ? "near what it begins with: mean 0, variance 1 are taken"
                                     : "never trained: mean 0, variance 1"
            : !s->measured ? "gamma, beta, mean and variance are exact"
                           : "mean and variance measured";

@@ -41,6 +41,7 @@ struct site {
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */
     bool fresh, near;      /* never trained: with what it began, or near that */
+    const char *lags;      /* why it is fresh, though it was trained; NULL: another reason, or none */
     bool measured;         /* mean or variance are of the caller's data */
     bool shared;           /* taken for one layer with another site, which names do not tell */
     bool may_share;        /* or not, but it may be */

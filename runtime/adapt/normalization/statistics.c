@@ -287,6 +287,46 @@ static double variance_of(const struct site *s, const struct moments *m, int64_t
     return m->variance[c] * scale * scale;
 }
 
+/* Channels whose variance is measured, and those of them where it is smaller than an epsilon that is usual. */
+static void count_small(const struct site *s, const struct moments *m, int64_t *channels, int64_t *small)
+{
+    for (int64_t c = 0; needs_variance(s) && c < s->channels; c++) {
+        *small += variance_of(s, m, c, at(s->scale, c, 1)) < fmin(s->epsilon, 1e-3);
+        ++*channels;
+    }
+}
+
+/* Running statistics follow slowly: after a few steps of training they still are near 0 and 1, in which case the outputs of
+ * each layer are small, and those of the next one smaller. What is measured there is right for inference alone: gamma would
+ * have to be so small that the network could not learn any more. In one that has learned epsilon is of no account. Sites of
+ * which the caller says nothing begin anew then. */
+static bool let_lagging_begin(struct search *s, const struct sites *sites, const size_t *first,
+                              const struct moments *moments)
+{
+    int64_t channels = 0, small = 0;
+    const char *why;
+
+    for (size_t k = 0; k < sites->count; k++)
+        if (!sites->kept[k])
+            count_small(&sites->at[k], &moments[first[k]], &channels, &small);
+    if (2 * small <= channels)
+        return true;
+    why = search_text(
+        s, "hardly trained: of %lld variances that were measured %lld are below epsilon, mean 0, variance 1 are taken",
+        (long long)channels, (long long)small);
+    for (size_t k = 0; k < sites->count; k++) {
+        struct site *t = &sites->at[k];
+
+        if (sites->kept[k] || !needs_variance(t) ||
+            adapt_choice(s->adapt, statistics_choices, sites->at[first[k]].name, NULL))
+            continue;
+        t->fresh = true;
+        t->certainty = DOUBTFUL;
+        t->lags = why;
+    }
+    return sites_find_scales(s, sites, first);
+}
+
 /* A channel of a layer, and what may be chosen of it. */
 struct channel {
     double factor, summand; /* floats, as the file has them: of a layer's weight as it is written */
@@ -408,7 +448,8 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
         return false;
     choose_fresh(s, sites, first);
     choose_epsilon(s, sites);
-    if (!sites_find_scales(s, sites, first) || !measure(s, sites, first, moments))
+    if (!sites_find_scales(s, sites, first) || !measure(s, sites, first, moments) ||
+        !let_lagging_begin(s, sites, first, moments))
         return false;
     for (size_t k = 0; k < sites->count; k++)
         if (!sites->kept[k] && !complete(s, &sites->at[k], &moments[first[k]]))

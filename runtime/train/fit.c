@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "train/batch_size.h"
 #include "train/feed.h"
+#include "train/lag.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -580,6 +581,7 @@ static bool start(struct fit *f)
 static bool run(struct fit *f)
 {
     const struct fit_events *e = f->events;
+    struct lag lag;
     bool ok;
 
     if (!begin(f))
@@ -595,7 +597,10 @@ static bool run(struct fit *f)
     if (!tell_past(f))
         return false;
     ok = !e || !e->start || e->start(e->user, f->progress.epochs, f->trainer->steps, f->report) || stopped(f->report);
+    lag_begin(&lag, f->trainer);
     ok = ok && run_epochs(f);
+    if (ok)
+        lag_tell(&lag, f->trainer, f->report);
     if (!ok && failed(f->report) && (f->report->error.code == KILN_STOPPED || f->feed.ended))
         keep(f);
     if (!ok && failed(f->report) && f->report->error.code == KILN_RUN_FAILED)

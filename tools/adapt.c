@@ -129,7 +129,8 @@ static const struct argp_option argp_options[] = {
     { "batch", KEY_BATCH, "WHAT", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },
     { "as", KEY_AS, "NAME=CHOICE", 0,
       "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen; "
-      "of BatchNormalization fresh or measured, of what it was folded into folded or none, of constants shared or "
+      "of BatchNormalization fresh or measured (of a node in the file: anew), of what it was folded into folded or "
+      "none, of constants shared or "
       "untied, of layers bias or no-bias, of noise noise or none; NAME may be a pattern; may be repeated",
       3 },
     { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 3 },

@@ -147,7 +147,7 @@ static void show_proof(const kiln_adaptation_info *i)
         say("Outputs before and after differ by %.3g at most, over %s\n", i->difference,
             i->over_data ? "the data" : "random numbers");
     else
-        say("Nothing was changed that the outputs depend on\n");
+        say("Nothing %swas changed that the outputs depend on\n", i->changed ? "else " : "");
     if (i->not_finite)
         say("%lld numbers are infinite or NaN before and after: they show nothing\n", (long long)i->not_finite);
     if (i->changed)

@@ -46,6 +46,8 @@ void lag_tell(const struct lag *l, const struct trainer *t, struct report *r)
     if (steps > 0 && left > MUCH)
         warn(r, node_where(l->layer, where),
              "after %lld steps with momentum %.4g its running statistics still are %.0f %% what they began with: "
-             "evaluation lags behind training; a smaller momentum, or more steps",
+             "evaluation lags behind training; more steps, a smaller momentum, or statistics that are measured anew "
+             "(kiln "
+             "adapt --as '*=measured' --calibrate) mend that",
              (long long)steps, l->momentum, 100 * left);
 }

@@ -138,6 +138,44 @@ START_TEST(a_batch_of_one_sample_is_left_out)
 }
 END_TEST
 
+/* A training that was too short leaves running statistics that lag behind. */
+START_TEST(statistics_are_measured_anew_where_that_is_asked_for)
+{
+#define RUNNING(opset)                                                                                                 \
+    "<ir_version: 8, opset_import: [\"\": " opset "]>\ng (float[N,3] x) => (float[N,3] y) <float[3] " LAYER_INPUTS     \
+    ", float[3] u = {9,9,9}, float[3] w = {4,4,4}>\n"                                                                  \
+    "{ [one] h = BatchNormalization <epsilon = 0.001> (x, s, b, m, v) r = Relu (h)\n"                                  \
+    "  [two] y = BatchNormalization <epsilon = 0.001> (r, s, b, u, w) }"
+    static const struct adapt_choice one = { "one", "measured" };
+    static const char *const texts[] = { RUNNING("15"), RUNNING("9") };
+    struct plain want;
+    double *x;
+
+    for (int k = 0; k < 2; k++) {
+        begin(texts[k]);
+        begin_data(SAMPLES, 2, (const int64_t[]){ CHANNELS });
+        t.options.choices = &one;
+        t.options.choice_count = 1;
+        x = as_doubles(SAMPLES * CHANNELS);
+        plain_update(x, SAMPLES, 1, 1, gammas, betas, .001, &want);
+        expect_ok(adapted());
+        expect_channels(input_of(0, MEAN), want.mean, 1e-5);
+        expect_channels(input_of(0, VARIANCE), want.variance, 1e-5);
+        expect_channels(input_of(1, MEAN), (const double[]){ 9, 9, 9 }, 0);
+        ck_assert_ptr_null(t.adapt.roles);
+        ck_assert(!trains(nth_node(t.adapt.model, &op_batch_normalization, 0)));
+        ck_assert_str_eq(t.out.changed, "1 BatchNormalization normalises by measured statistics");
+        end();
+    }
+    begin(texts[0]);
+    t.options.choices = &one;
+    t.options.choice_count = 1;
+    ck_assert(!adapted());
+    expect_error(KILN_BAD_ARGUMENT, "there must be data over which the statistics of 1 BatchNormalization");
+    end();
+}
+END_TEST
+
 /* The second one has been frozen, and reads what the first one trains. */
 START_TEST(a_frozen_layer_stays_as_it_is)
 {
@@ -253,6 +291,7 @@ Suite *suite(void)
     add_test(s, without_data_nothing_can_be_measured);
     add_test(s, a_batch_of_one_sample_is_left_out);
     add_test(s, a_frozen_layer_stays_as_it_is);
+    add_test(s, statistics_are_measured_anew_where_that_is_asked_for);
     add_test(s, a_layer_that_is_used_twice_has_the_mean_of_both);
     add_test(s, dropout_drops_while_statistics_are_measured);
     add_test(s, what_else_is_read_has_no_inference_form);

@@ -22,6 +22,8 @@ static struct {
     struct adapt_options options;
     struct adapted out;
     struct adapt adapt;
+    struct refused refused[1]; /* of choices, if there is one */
+    bool used[1];
     float x[SAMPLES * CHANNELS * MOST_INNER];
 } t;
 
@@ -67,6 +69,8 @@ static inline bool adapted(void)
         (struct adapt){ .options = &t.options,
                         .model = t.file,
                         .reference = t.file,
+                        .refused = t.refused,
+                        .used = t.used,
                         .calibration = { .data = &t.data, .threads = 1 }, /* random numbers, where there are none */
                         .out = &t.out,
                         .arena = &t.arena,

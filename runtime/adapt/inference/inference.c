@@ -359,9 +359,9 @@ static bool infer_written(struct adapt *a, bool *any)
 bool adapt_inference(struct adapt *a)
 {
     struct facts f;
-    bool any, ok = infer_dropouts(a) && infer_noises(a) && infer_written(a, &any);
+    bool anew, any, ok = infer_dropouts(a) && infer_noises(a) && infer_written(a, &any) && measure_anew(a, &anew);
 
-    if (!ok || !any)
+    if (!ok || (!any && !anew))
         return ok;
     ok = facts_find(&f, a) && measure_statistics(a, &f);
     facts_release(&f);

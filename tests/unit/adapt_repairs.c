@@ -59,7 +59,11 @@ END_TEST
     "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
     "= {0,1}, float[1,1,1,1] n = {3}> "
 #define TAKEN ": a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n"
-#define FLAT  "g (float[N,2,2] x) => (float[N,2,2] y) "
+#define SURE  ": a layer without a bias (certain): it gets one of zeros: the exporter has taken that away\n"
+#define MADE_OF(target, arguments)                                                                                     \
+    "pkg.torch.onnx.fx_node",                                                                                          \
+        "%n : [num_users=1] = call_function[target=torch.ops.aten." target "](args = " arguments ", kwargs = {})"
+#define FLAT "g (float[N,2,2] x) => (float[N,2,2] y) "
 #define MATRICES                                                                                                       \
     "<float[2,2] w = {1,2,3,4}, float[2,2] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, int64[3] s = "       \
     "{-1,2,2}, float three = {3}> "
@@ -97,6 +101,28 @@ static const struct adapt_case biases[] = {
       .found = "c" TAKEN,
       .ops = "Conv Relu Conv",
       .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    /* it takes zeros away, too, that stood for a bias that there was not: the node's metadata tell which it was */
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 0, MADE_OF("conv2d.default", "(%x, %p_c_weight, None, [1, 1], [1, 1])") },
+      .found = "" },
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 0, MADE_OF("convolution.default", "(%x, %p_c_weight, %p_c_bias, [1, 1])") },
+      .found = "c" SURE,
+      .ops = "Conv Relu Conv",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    { .text = FROM("pytorch") "g (float[N,2] x) => (float[N,2] y) "
+                              "<float[2,2] w = {1,2,3,4}> { [\"c\"] h = Gemm (x, w) y = Relu (h) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromGemm" },
+      .more = { 0, MADE_OF("linear.default", "(%x, %p_c_weight)") },
+      .found = "" },
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 0, MADE_OF("conv2d.default", "(%x, %p_c_weight, None, [1, 1], [1, 1])") },
+      .as = "c=bias",
+      .found = "c" TAKEN,
+      .ops = "Conv Relu Conv" },
     { .text = FROM("pytorch") IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2,1,1] q = {1,5}>\n"
                                     "{ [\"c\"] h = Conv (x, w) [\"k\"] k = Conv (h, w) y = Add (k, q) }",
       .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },

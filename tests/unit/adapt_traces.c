@@ -343,7 +343,10 @@ END_TEST
 #define UNBIASED                   "Conv BatchNormalization Relu"
 #define FRESH                      "never trained: mean 0, variance 1, epsilon "
 #define TORCH                      INTO("Conv", "PyTorch (TorchScript)", "likely")
-#define RULE_KEY                   "pkg.onnxscript.rewriter.rule_name"
+#define TOLD(target, arguments)                                                                                        \
+    "pkg.torch.onnx.fx_node", "%n : [num_users=1] = call_function[target=torch.ops.aten." target                       \
+                              ".default](args = (%x, " arguments "), kwargs = {})"
+#define RULE_KEY "pkg.onnxscript.rewriter.rule_name"
 #define DRAWN(last)                                                                                                    \
     HEAD "g (float[N,3,2,2] x) => (float[N,4,2,2] y)\n"                                                                \
          "<float[4,3,1,1] w = {0.01,0.02,-0.03,0.05,-0.06,0.09,0.08,0,-0.04,0.06,0.04," last "},\n"                    \
@@ -511,6 +514,24 @@ static const struct adapt_case folded[] = {
       .ops = UNBIASED,
       /* the bias goes on doing what it does */
       .values = { { "0.weight", "trainable", { .25, .5, .375, .5 } }, { "0.bias", "trainable", { .125, -.25 } } } },
+    /* epsilon and momentum, which is 1 less PyTorch's, as the node says, in each of its forms */
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, TOLD("_native_batch_norm_legit_no_training", "%p_g, %p_b, %m, %v, 0.3, 0.01") },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "0.01\n",
+      .ops = UNBIASED,
+      .epsilon = .01,
+      .momentum = .7 },
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, TOLD("native_batch_norm", "%p_g, %p_b, %m, %v, False, 0.2, 0.02") },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "0.02\n",
+      .ops = UNBIASED,
+      .epsilon = .02,
+      .momentum = .8 },
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, TOLD("_native_batch_norm_legit_no_training", "%p_g, %p_b, %m, %v, 0.0, 0.01") },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "0.01\n",
+      .ops = UNBIASED,
+      .momentum = .9 },
     { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, RULE_KEY, "FuseConvPad" }, .found = "" },
     { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, "of", "FuseBatchNormIntoConv" }, .found = "" },
     { .text = CONV("0.weight", "weight_bias", "l/conv"), .found = "" },
@@ -733,6 +754,12 @@ static const struct {
     /* the newer exporter of PyTorch says whether there were gamma and beta, whether or not it was trained */
     { BARE("l/conv"), "l", RULE_KEY, "FuseBatchNormIntoConv", .unknown = true,
       .part = "whether it had gamma and beta" },
+    /* and what momentum and epsilon were; for a momentum of None it writes 0 */
+    { BARE("l/conv"), "l", RULE_KEY, "FuseBatchNormIntoConv", .unknown = true, .part = "epsilon" },
+    { BARE("l/conv"), "l", TOLD("batch_norm", "None, None, %m, %v, False, 0.2, 0.01, True"), .part = "epsilon" },
+    { BARE("l/conv"), "l", TOLD("batch_norm", "None, None, %m, %v, False, 0.2, 0.01, True"), .part = "momentum" },
+    { BARE("l/conv"), "l", TOLD("batch_norm", "None, None, %m, %v, False, 0.0, 0.01, True"), .unknown = true,
+      .part = "momentum (0.9 is taken)" },
     { BARE("l/conv"), "l", "pkg.torch.onnx.fx_node",
       "target=torch.ops.aten.batch_norm.default](args = (%x, %p_l_weight, %p_l_bias, %m, %v)",
       .part = "whether it had gamma and beta" },

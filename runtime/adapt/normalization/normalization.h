@@ -34,7 +34,8 @@ struct site {
     bool no_scale, no_center;               /* it has no gamma, no beta */
     bool told_parameters;                   /* the file tells whether it has them */
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
-    double epsilon;                         /* 0: the file does not tell */
+    bool told_bias;                         /* the file tells whether the layer had a bias */
+    double epsilon, momentum;               /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
     int64_t step;                           /* the number of this call of a layer that takes one step after the other */
     const char *evidence;                   /* memory of the arena */

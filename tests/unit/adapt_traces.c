@@ -352,6 +352,22 @@ END_TEST
          "<float[4,3,1,1] w = {0.01,0.02,-0.03,0.05,-0.06,0.09,0.08,0,-0.04,0.06,0.04," last "},\n"                    \
          " float[4] \"onnx::Conv_9\" = {0.1,0.2,-0.2,0.1}>\n"                                                          \
          "{ [\"/l/Conv\"] h = Conv (x, w, \"onnx::Conv_9\") y = Relu (h) }"
+/* PyTorch, of affine=False: a layer that it was folded into, and two that stand for themselves. */
+#define PLAIN(bias, second, scale)                                                                                     \
+    FROM("pytorch")                                                                                                    \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                     \
+    "<float[2,2,1,1] \"onnx::Conv_23\" = {1,2,3,4}, float[2] \"onnx::Conv_24\" = {0.5,-2},\n"                          \
+    " float[2,2,1,1] \"5.weight\" = {2,-1,1,3}, float[2] \"5.bias\" = {0,1}, float[2] \"6.weight\" = {1,1},\n"         \
+    " float[2] m = {0,0}, float[2] v = {1,1}>\n"                                                                       \
+    "{ o = Constant <value: tensor = float[2] {1,1}> () z = Constant <value: tensor = float[2] {0,0}> ()\n"            \
+    "  [\"/l/Conv\"] h = Conv (x, \"onnx::Conv_23\", \"onnx::Conv_24\") r = Relu (h)\n"                                \
+    "  [\"/b/Norm\"] p = BatchNormalization (r, o, z, m, v) q = Conv (p, \"5.weight\"" bias ")\n"                      \
+    "  " second " = BatchNormalization (q, " scale ", z, m, v) }"
+#define NORMALS(l)                                                                                                     \
+    "/b/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"                    \
+    "/c/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"                    \
+    "l" TORCH l
+#define PLAIN_OPS "Constant Constant Conv BatchNormalization Relu BatchNormalization Conv BatchNormalization"
 /* onnxoptimizer: a layer and its normalisation, by nodes. */
 #define OPTIMIZED(own)                                                                                                 \
     HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
@@ -461,7 +477,9 @@ static const struct adapt_case folded[] = {
       .ops = "Conv BatchNormalization Relu Conv BatchNormalization",
       .values = { { "a/gamma", "trainable", { 1, 1 } },
                   { "b/gamma", "trainable", { 1, 1 } },
-                  { "b/beta", "trainable", { .1, -.2 } },
+                  { "a/beta", "trainable", { 0, 0 } },
+                  { "b/beta", "trainable", { 0, 0 } }, /* PyTorch draws biases, and no betas */
+                  { "onnx::Conv_10", "trainable", { .1000005, -.200001 } },
                   { "v", "trainable", { 5.000025, 6.00003, 7.000035, 8.00004 } } } },
     { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] v = "
                    "{5,6,7,8},\n float[2] \"onnx::Conv_9\" = {0,0}, float[2] \"onnx::Conv_10\" = {0.1,-2}>\n"
@@ -479,6 +497,46 @@ static const struct adapt_case folded[] = {
     { .text = DRAWN("0.578"), .found = "l" TORCH MEASURED "1e-05\n", .ops = UNBIASED },
     { .text = DRAWN("0.09"), .found = "l" TORCH MEASURED "1e-05\n", .ops = UNBIASED },
     { .text = BARE("l/convolution"), .found = "" },
+    /* what is left of it in the file has neither gamma nor beta, and layers with biases before it */
+    { .text = PLAIN(", \"5.bias\"", "[\"/c/Norm\"] y", "o"),
+      .blind = true,
+      .found = NORMALS(EXACT "1e-05, no gamma, no beta\n"),
+      .ops = PLAIN_OPS,
+      .values = { { "l/gamma", "constant", { 1, 1 } },
+                  { "l/beta", "constant", { 0, 0 } },
+                  { "l/moving_mean", "statistic", { 0, 0 } },
+                  { "l/moving_variance", "statistic", { .06249, .015615 } },
+                  { "onnx::Conv_23", "trainable", { .25, .5, .375, .5 } },
+                  { "onnx::Conv_24", "trainable", { .125, -.25 } } } },
+    { .text = PLAIN("", "[\"/c/Norm\"] y", "o"),
+      .blind = true,
+      .found = NORMALS(EXACT "1e-05, no gamma, no beta\n"),
+      .ops = PLAIN_OPS,
+      .absent = "onnx::Conv_24",
+      .values = { { "l/moving_mean", "statistic", { -.125, .25 } } } },
+    { .text = PLAIN("", "[\"/c/Norm\"] y", "o"),
+      .as = "l=affine",
+      .found = NORMALS(MEASURED "1e-05\n"),
+      .ops = PLAIN_OPS },
+    /* one of several that has them, and one alone, tell nothing; the caller may */
+    { .text = PLAIN("", "[\"/c/Norm\"] y", "\"6.weight\""),
+      .found = "/b/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"
+               "/c/Norm: BatchNormalization without bias (likely): what stands for it is constant\n"
+               "l" TORCH MEASURED "1e-05\n",
+      .ops = PLAIN_OPS },
+    { .text = FROM("pytorch") "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4},\n"
+                              " float[2] \"onnx::Conv_24\" = {0.5,-2}, float[2] m = {0,0}, float[2] v = {1,1}>\n"
+                              "{ o = Constant <value: tensor = float[2] {1,1}> ()\n"
+                              "  z = Constant <value: tensor = float[2] {0,0}> ()\n"
+                              "  [\"/l/Conv\"] h = Conv (x, w, \"onnx::Conv_24\") r = Relu (h)\n"
+                              "  [\"/b/Norm\"] y = BatchNormalization (r, o, z, m, v) }",
+      .found = "/b/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"
+               "l" TORCH MEASURED "1e-05\n",
+      .ops = "Constant Constant Conv BatchNormalization Relu BatchNormalization" },
+    { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),
+      .as = "l=not-affine",
+      .found = "l" TORCH EXACT "1e-05, no gamma, no beta\n",
+      .ops = UNBIASED },
     /* PyTorch, through TorchScript */
     { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),
       .found = "l" INTO("Conv", "PyTorch (TorchScript)", "likely") MEASURED "1e-05\n",

@@ -124,8 +124,11 @@ static void put_unknown(const struct search *search, char out[300], const struct
         snprintf(out, 300, "momentum (%g is taken)", site_momentum(search, s));
     put_if(out, s->guessed_epsilon, "epsilon");
     put_if(out, s->measured, "its own running statistics");
-    put_if(out, !(told || s->told_parameters || s->no_center || s->no_scale), "whether it had gamma and beta");
-    put_if(out, s->layer && !s->keeps_bias && !s->told_bias && !told, "whether the layer had a bias");
+    put_if(out, !(told || s->told_parameters || s->asked_parameters || s->no_center || s->no_scale),
+           "whether it had gamma and beta");
+    put_if(out, s->guessed_parameters, "whether it had gamma and beta (affine: it had)");
+    put_if(out, s->layer && !(s->keeps_bias && (s->fresh || !s->guessed_parameters)) && !s->told_bias && !told,
+           "whether the layer had a bias");
     put_if(out, !s->layer && s->fresh && search->bare[s->x->id], "whether the layer before it had a bias");
     put_if(out, s->scale && !s->fresh, "how large its weight was");
     put_if(out, s->shared, "whether it and others are calls of one layer (so taken)");
@@ -212,6 +215,7 @@ static bool recover(struct search *s)
     size_t count = 0, missed = 0, *first;
     bool any;
 
+    search_others(s);
     if (!find_sites(s, &sites) || !find_bare(s) || !choose(s, &sites))
         return false;
     first = arena_array(a->arena, sites.count, sizeof *first, a->report);

@@ -78,6 +78,24 @@ static bool is_single_product(const struct candidate *c, const struct value *v)
     return false;
 }
 
+/* Keras' PReLU is relu (x) + relu (-x) * -alpha: is it that factor? So is what LeakyReLU has, of which only names tell. */
+static bool is_slope(const struct candidate *c)
+{
+    const struct node *n =
+        node_is(c->reader, &op_mul) && c->reader->inputs == 2 ? c->reader->in[1 - c->place->input]->producer : NULL;
+
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    n = n && node_is(n, &op_relu) ? n->in[0]->producer : NULL;
+    return n && node_is(n, &op_neg);
+}
+
+/* Of all positions and channels it is one number. */
+static bool is_single_slope(const struct candidate *c)
+{
+    return c->content->rank && text_contains(c->reader->name, "p_re_lu") && is_slope(c);
+}
+
 /* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid. */
 static bool is_scalar(const struct candidate *c)
 {
@@ -86,7 +104,7 @@ static bool is_scalar(const struct candidate *c)
     if (c->through)
         return true;
     return c->place->use == PARAMETER_TRAINS_UNLESS_SCALAR &&
-           !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input]));
+           !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input])) && !is_single_slope(c);
 }
 
 static bool is_empty(const struct candidate *c)
@@ -180,7 +198,7 @@ static bool is_preprocessing(const struct candidate *c)
     if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || !c->has_weights || c->through)
         return false;
     other = c->reader->in[1 - c->place->input];
-    return other && c->active[other->id] && !c->behind_weights[other->id] &&
+    return other && c->active[other->id] && !c->behind_weights[other->id] && !is_slope(c) &&
            !says_batch_normalization(c->reader->name) && !says_batch_normalization(c->name) && !is_normalized(c, other);
 }
 

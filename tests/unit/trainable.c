@@ -111,6 +111,22 @@ static const struct {
       "{ [\"m/batchnorm/mul_1\"] a = Mul (x, \"m/batchnorm/mul:0\") [\"m/batchnorm/add_1\"] b = Add (a, s) y = MatMul "
       "(b, w) }",
       "m/batchnorm/mul:0 trainable factor of Mul\ns trainable summand of Add\nw trainable weight of MatMul\n" },
+    /* Keras' PReLU, whose names tell it from a LeakyReLU where all channels share one alpha; before the first layer, too */
+    { "g (float[N,2] x) => (float[N,2] y) <float[1,1] a = {-0.0}, float[1,1] b = {0.1}, float[2,2] w = {1,2,3,4}>\n"
+      "{ h = MatMul (x, w) p = Relu (h) n = Neg (h) q = Relu (n) [\"m/p_re_lu_1/mul\"] r = Mul (q, a)\n"
+      "  [\"m/p_re_lu_1/add\"] s = Add (p, r) [\"m/leaky_re_lu/mul\"] t = Mul (b, q) y = Sub (s, t) }",
+      "w trainable weight of MatMul\na trainable factor of Mul\nb constant a scalar\n" },
+    { "g (float[N,2] x) => (float[N,2] y) <float[2] a = {-0.0,-0.0}, float[2] b = {0.1,1}, float[1] c = {2}, "
+      "float[2,2] "
+      "w = {1,2,3,4}>\n"
+      "{ p = Relu (x) n = Neg (x) q = Relu (n) r = Mul (a, q) s = Add (p, r) [\"m/p_re_lu_1/mul\"] t = Mul (p, b)\n"
+      "  u = Add (s, t) [\"m/p_re_lu_2/mul\"] o = Mul (x, c) k = Add (u, o) y = MatMul (k, w) }",
+      "a trainable factor of Mul\nb constant is done to an input before the first layer\nc constant a scalar\n"
+      "w trainable weight of MatMul\n" },
+    { "g (float[N,1,2] x) => (float[N,2,1] y) <float[1,1,1] a = {0.25}, float[1,1,1] w = {1}>\n"
+      "{ c = Conv (x, w) n = Neg (c) q = Relu (n) t = Transpose <perm = [0, 2, 1]> (q) [\"p_re_lu/mul\"] y = Mul (t, "
+      "a) }",
+      "w trainable weight of Conv\na trainable factor of Mul\n" },
     /* where there is no layer, factors are what learns */
     { "g (float[N,2] x) => (float[N,2] y) <float[2] a = {1,2}, float[2] b = {3,4}> { c = Mul (x, a) y = Add (c, b) }",
       "a trainable factor of Mul\nb trainable summand of Add\n" },

@@ -1,4 +1,5 @@
 #include "adapt/inference/written_dropout.h"
+#include "adapt/inference/written.h"
 #include "data/element.h"
 #include "ops/random_draw.h"
 #include "ops/registry.h"
@@ -26,6 +27,7 @@ struct form {
 
 struct search {
     const struct facts *facts;
+    struct written_dropouts *out;
     struct form *forms; /* by value id */
 };
 
@@ -314,34 +316,34 @@ static const char *others_of(const struct node *n)
                : "it draws classes";
 }
 
+static void look(struct search *s, const struct node *n)
+{
+    struct form made = { .kind = NOTHING };
+
+    if (!n->out[0] || n->graphs)
+        return;
+    if (draws(n)) {
+        s->out->at[s->out->count] = (struct written_dropout){ .random = n };
+        made = drawn(s, n, &s->out->at[s->out->count++]);
+    } else if (!follow(s, n, &made)) {
+        return;
+    } else if (made.kind != DROPPED) {
+        made.numbers = n->out[0];
+    }
+    if (made.kind == DROPPED)
+        note_result(s, n, &made);
+    s->forms[n->out[0]->id] = made;
+}
+
 bool written_dropouts_find(struct written_dropouts *out, const struct facts *f, struct arena *arena, struct report *r)
 {
-    const struct graph *g = f->model->graph;
-    struct search s = { .facts = f };
+    struct search s = { .facts = f, .out = out };
 
     *out = (struct written_dropouts){ 0 };
-    out->at = arena_array(arena, g->node_count, sizeof *out->at, r);
-    s.forms = arena_array(arena, g->value_count, sizeof *s.forms, r);
-    if (!out->at || !s.forms)
+    if (!written_room(f, &out->at, sizeof *out->at, &s.forms, sizeof *s.forms, arena, r))
         return false;
-    for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
-        struct form made = { .kind = NOTHING };
-
-        if (!n->out[0] || n->graphs)
-            continue;
-        if (draws(n)) {
-            out->at[out->count] = (struct written_dropout){ .random = n };
-            made = drawn(&s, n, &out->at[out->count++]);
-        } else if (!follow(&s, n, &made)) {
-            continue;
-        } else if (made.kind != DROPPED) {
-            made.numbers = n->out[0];
-        }
-        if (made.kind == DROPPED)
-            note_result(&s, n, &made);
-        s.forms[n->out[0]->id] = made;
-    }
+    for (size_t k = 0; k < f->model->graph->node_count; k++)
+        look(&s, f->model->graph->nodes[k]);
     for (size_t k = 0; k < out->count; k++)
         if (!out->at[k].y && !out->at[k].why_not)
             out->at[k].why_not = others_of(out->at[k].random);

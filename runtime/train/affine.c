@@ -19,6 +19,12 @@ static const struct {
     { "batch_norm", 1, 2 },        { "instance_norm", 1, 2 }, { "rms_norm", 2, -1 },
 };
 
+/* What PyTorch made the node of. */
+static const char *made_of(const struct model *m, const struct node *n)
+{
+    return told_of_node(m, node_origin(n), "fx_node");
+}
+
 /* Of "...target=torch.ops.aten.layer_norm.default](args = (...": where its arguments begin, where the target's name has
  * that part; else NULL. */
 static const char *arguments_of(const char *told, const char *part)
@@ -57,7 +63,7 @@ static enum affine is_given(const char *arguments, int at)
 
 enum affine affine_told(const struct model *m, const struct node *n, bool scale)
 {
-    const char *told = told_of_node(m, node_origin(n), "fx_node");
+    const char *told = made_of(m, n);
 
     for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
         const char *arguments = arguments_of(told, targets[k].name);
@@ -71,7 +77,7 @@ enum affine affine_told(const struct model *m, const struct node *n, bool scale)
 enum affine affine_bias_told(const struct model *m, const struct node *n)
 {
     enum { BIAS = 2 }; /* behind the input and the weight */
-    const char *told = told_of_node(m, node_origin(n), "fx_node"), *arguments = arguments_of(told, ".conv");
+    const char *told = made_of(m, n), *arguments = arguments_of(told, ".conv");
 
     if (!arguments)
         arguments = arguments_of(told, ".linear.");
@@ -88,7 +94,7 @@ static double share_of(const char *s)
 
 void affine_batch_norm_told(const struct model *m, const struct node *n, double *epsilon, double *momentum)
 {
-    const char *arguments = arguments_of(told_of_node(m, node_origin(n), "fx_node"), "batch_norm");
+    const char *arguments = arguments_of(made_of(m, n), "batch_norm");
     const char *at = arguments ? argument(arguments, 5) : NULL; /* behind the running statistics, */
     const char *behind;
     double share;

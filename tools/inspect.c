@@ -254,7 +254,10 @@ static void close_input(const struct inspection *i, size_t k, struct shapes *to,
         to->dims[to->count][d] = KILN_ANY;
         if (v->dims[d] != KILN_ANY)
             continue;
-        page_say(out, open++ ? ", " : "input %s, as the model leaves it open: ", v->name);
+        if (open++)
+            page_say(out, ", ");
+        else
+            page_say(out, "input %s, as the model leaves it open: ", v->name);
         if (symbol)
             page_say(out, "%s", symbol);
         else

@@ -900,7 +900,8 @@ KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer,
 /* How many classes target k's output tells apart; 0 where it is compared with numbers, or k is not below the count. */
 KILN_API int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k);
 KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
-/* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
+/* What a batch must be for input k; the first dimension, KILN_ANY, has the samples, also where the model has them in
+ * another one, as in a state [layers, N, units]. NULL where k is not below the count. */
 KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
 /* The only number of samples that a batch may have, where an exporter has written it into the model; kiln_trainer_fit
  * and kiln_trainer_evaluate take it, and leave an incomplete last batch out. 0: any. */

@@ -11,11 +11,13 @@ enum { EXPAND = 8, RATIO_IS_INPUT = 12 }; /* opsets, from which on */
 /* What a value is of the numbers that a node draws. */
 enum form_kind {
     NOTHING,
-    NUMBER, /* uniform from [0, 1) */
-    MASK,   /* true with probability p */
-    FACTOR, /* `scale` with probability p, else 0 */
-    ZERO,   /* a factor times 0 */
-    DROPPED /* x * scale with probability p, else 0 */
+    NUMBER,  /* uniform from [0, 1) */
+    MASK,    /* true with probability p */
+    FACTOR,  /* `scale` with probability p, else 0 */
+    ZERO,    /* a factor times 0 */
+    SHIFTED, /* a factor and a number */
+    LOGGED,  /* made of numbers from [0, 1) by constants, and by `logs` logarithms */
+    DROPPED  /* x * scale with probability p, else 0 */
 };
 
 struct form {
@@ -23,6 +25,7 @@ struct form {
     struct written_dropout *of;
     const struct value *x, *numbers; /* that count, in the shape in which they do */
     double p, scale;
+    int logs;
 };
 
 struct search {
@@ -163,17 +166,72 @@ static bool choice(const struct search *s, const struct node *n, struct form *ou
     return true;
 }
 
+/* A factor and a number: less its scale it is that of what goes. */
+static bool shift(const struct search *s, const struct node *n, struct form *out)
+{
+    const int at = form_of(s, n->in[0]) ? 0 : 1;
+    const struct form *a = form_of(s, n->in[at]);
+    double c;
+
+    if (!a || a->kind != FACTOR || !facts_number(s->facts, n->in[1 - at], &c))
+        return false;
+    *out = *a;
+    out->kind = c == -a->scale ? FACTOR : SHIFTED;
+    out->scale = c == -a->scale ? c : a->scale;
+    out->p = c == -a->scale ? 1 - a->p : a->p;
+    return true;
+}
+
+/* What takes the place of what goes is one number: y = keep ? x : alpha', scaled and shifted at once or later. */
+static bool is_alpha(const struct form *dropped, const struct form *other)
+{
+    return dropped->kind == DROPPED && (other->kind == FACTOR || other->kind == SHIFTED) && other->scale < 0 &&
+           fabs(dropped->p + other->p - 1) < 1e-6;
+}
+
 static bool sum(const struct search *s, const struct node *n, struct form *out)
 {
     const struct form *a = form_of(s, n->in[0]), *b = form_of(s, n->in[1]);
 
+    if (shift(s, n, out))
+        return true;
+    if (a && b && a->of == b->of && (is_alpha(a, b) || is_alpha(b, a))) {
+        a->of->known_as = "AlphaDropout, written out in training mode";
+        a->of->known_by = "one number below 0 takes the place of what goes";
+    }
     if (!a || !b || a->of != b->of || (a->kind == ZERO) == (b->kind == ZERO))
         return false;
     *out = a->kind == ZERO ? *b : *a;
     return out->kind == DROPPED;
 }
 
-static bool follow(const struct search *s, const struct node *n, struct form *out)
+/* Numbers by which constants and functions of one variable make others, whatever they are. */
+static bool vary(const struct search *s, const struct node *n, struct form *out)
+{
+    const struct form *a = NULL;
+
+    for (int k = 0; k < n->inputs; k++) {
+        const struct form *f = form_of(s, n->in[k]);
+
+        if (f && (f->kind == NUMBER || f->kind == LOGGED))
+            a = f;
+        else if (!f && n->in[k] && s->facts->active[n->in[k]->id])
+            return false;
+    }
+    if (!a || !(node_is(n, &op_log) || node_is(n, &op_neg) || node_is(n, &op_clip) || node_is(n, &op_where) ||
+                node_is(n, &op_add) || node_is(n, &op_sub) || node_is(n, &op_mul) || node_is(n, &op_div)))
+        return false;
+    *out = *a;
+    out->kind = LOGGED;
+    out->logs += node_is(n, &op_log);
+    if (out->logs == 2) {
+        out->of->known_as = "noise of Gumbel's distribution";
+        out->of->known_by = "the logarithm of its numbers' logarithm";
+    }
+    return true;
+}
+
+static bool follow_one(const struct search *s, const struct node *n, struct form *out)
 {
     if (node_is(n, &op_where))
         return choice(s, n, out);
@@ -188,6 +246,11 @@ static bool follow(const struct search *s, const struct node *n, struct form *ou
     if (node_is(n, &op_mul) || node_is(n, &op_div))
         return product(s, n, out);
     return comparison(s, n, out);
+}
+
+static bool follow(const struct search *s, const struct node *n, struct form *out)
+{
+    return follow_one(s, n, out) || vary(s, n, out);
 }
 
 /* -- what is Dropout -- */

@@ -87,6 +87,8 @@ static void note(const struct search *s, const struct node *n)
     const struct value *x = a ? n->in[1 - at] : NULL;
     const bool sum = node_is(n, &op_add) || (node_is(n, &op_sub) && at == 1), factor = node_is(n, &op_mul);
 
+    if (factor && x && s->facts->active[x->id] && !form_of(s, x) && fabs(a->mean) <= NEAR && a->deviation > 0)
+        a->of->scaled = n;
     if (note_gemm(s, n) || !x || !s->facts->active[x->id] || form_of(s, x) || (!sum && !factor) ||
         fabs(a->mean - (factor ? 1 : 0)) > NEAR || !(a->deviation > 0) || !keeps_shape(s, x, n))
         return;

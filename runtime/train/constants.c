@@ -347,6 +347,13 @@ static bool is_no_token(const struct candidate *c)
            (!is_vectors(c) || (tensor_is_uniform(c->content) && !says_token(c->name)));
 }
 
+bool may_be_token(const struct candidate *c)
+{
+    return c->place->use == PARAMETER_TRAINS_AS_TOKEN && tensor_count(c->content) > 0 && is_vectors(c) &&
+           tensor_is_uniform(c->content) && element_getter(c->content->dtype)(c->content->data, 0) == 0 &&
+           !says_token(c->name) && !c->buffer;
+}
+
 /* -- states -- */
 
 /* Zeros are what layers begin with that learn no state. */

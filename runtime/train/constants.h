@@ -25,6 +25,8 @@ struct candidate {
 
 /* Why it stays as it is; NULL where it trains. */
 const char *constant_reason(const struct candidate *c);
+/* Zeros in the place of a token: nothing tells padding from a token that was never trained. */
+bool may_be_token(const struct candidate *c);
 
 /* As frameworks call the layer, and what their exporters leave of that; NULL says nothing. */
 bool says_batch_normalization(const char *name);

@@ -337,6 +337,7 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
         p = add(s, v, t);
     if (against) {
         p->could = p->could || place->use != PARAMETER_IS_STATISTIC;
+        p->token = p->token || (!said && may_be_token(&c));
         if (p->role == ROLE_CONSTANT && !p->reader)
             p->why = against;
         return true;

@@ -339,6 +339,38 @@ START_TEST(a_bias_of_zeros_comes_back)
 }
 END_TEST
 
+/* -- tokens of zeros -- */
+
+/* As TensorFlow repeats it for each sample. */
+#define TOKEN(name, numbers)                                                                                           \
+    HEAD "g (float[N,3,2] x) => (float[N,4,2] y) <float[1,1,1,2] " name " = {" numbers                                 \
+         "}, float[2,2] w = {1,2,3,4},\n"                                                                              \
+         " int64[1] zero = {0}, int64[1] one = {1}, int64[3] shape = {-1,1,2}>\n"                                      \
+         "{ h = MatMul (x, w) s = Shape (x) b = Slice (s, zero, one) r = Concat <axis = 0> (one, b, one, one)\n"       \
+         "  k = Tile (" name ", r) l = Reshape (k, shape) y = Concat <axis = 1> (l, h) }"
+
+static const struct adapt_case tokens[] = {
+    { .text = TOKEN("t", "0,0"),
+      .found = "t: zeros that are joined to each sample (doubtful): nothing: they are constant\n",
+      .values = { { "t", "constant", { 0, 0 } } } },
+    { .text = TOKEN("t", "0,0"), .as = "t=trainable", .found = "", .values = { { "t", "trainable", { 0, 0 } } } },
+    { .text = TOKEN("t", "0,0"), .as = "t=constant", .found = "" },
+    { .text = TOKEN("class_token", "0,0"), .found = "", .values = { { "class_token", "trainable", { 0, 0 } } } },
+    { .text = TOKEN("t", "0,1"), .found = "", .values = { { "t", "trainable", { 0, 1 } } } },
+    { .text = TOKEN("t", "1,1"), .found = "", .values = { { "t", "constant", { 1, 1 } } } },
+    { .text =
+          HEAD "g (float[N,2] x) => (float[N,4] y) <float[1,2] t = {0,0}, int64[1] zero = {0}, int64[1] one = {1}>\n"
+               "{ h = Relu (x) s = Shape (x) b = Slice (s, zero, one) r = Concat <axis = 0> (b, one)\n"
+               "  k = Tile (t, r) y = Concat <axis = 1> (k, h) }",
+      .found = "" }, /* of no sequence */
+};
+
+START_TEST(zeros_may_be_a_token)
+{
+    expect_case(&tokens[_i]);
+}
+END_TEST
+
 /* Where the exporter leaves out what adds zeros, without a word. */
 START_TEST(what_may_be_lost_beside_is_told)
 {
@@ -764,6 +796,7 @@ Suite *suite(void)
     Suite *s = suite_create("adapt_repairs");
 
     add_tests(s, a_factor_goes_back_to_its_layer, COUNT(products));
+    add_tests(s, zeros_may_be_a_token, COUNT(tokens));
     add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
     add_tests(s, what_may_be_lost_beside_is_told, 3);
     add_tests(s, a_beta_of_zeros_comes_back, COUNT(betas));

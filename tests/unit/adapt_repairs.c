@@ -355,6 +355,7 @@ static const struct adapt_case tokens[] = {
       .values = { { "t", "constant", { 0, 0 } } } },
     { .text = TOKEN("t", "0,0"), .as = "t=trainable", .found = "", .values = { { "t", "trainable", { 0, 0 } } } },
     { .text = TOKEN("t", "0,0"), .as = "t=constant", .found = "" },
+    { .text = TOKEN("t", "0,0"), .metadata = { -1, "kiln.role.t", "constant" }, .found = "" },
     { .text = TOKEN("class_token", "0,0"), .found = "", .values = { { "class_token", "trainable", { 0, 0 } } } },
     { .text = TOKEN("t", "0,1"), .found = "", .values = { { "t", "trainable", { 0, 1 } } } },
     { .text = TOKEN("t", "1,1"), .found = "", .values = { { "t", "constant", { 1, 1 } } } },

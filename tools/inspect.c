@@ -285,6 +285,8 @@ static bool close_sizes(struct inspection *i, struct page *out)
 
 static bool put_training_plan(struct inspection *i, struct page *out)
 {
+    const kiln_value_info *first = kiln_model_input(i->model, 0);
+    const int64_t told = first && first->rank > 0 ? first->dims[0] : KILN_ANY;
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
     kiln_error *err = &i->command.err;
     kiln_trainer *t;
@@ -295,7 +297,7 @@ static bool put_training_plan(struct inspection *i, struct page *out)
     o.diagnostic = tell_nothing;
     if (kiln_trainer_new(&t, i->model, &o, err) != KILN_OK)
         return false;
-    ok = kiln_trainer_plan(t, i->o->batch, page_write, out, err) == KILN_OK;
+    ok = kiln_trainer_plan(t, told > 0 ? told : i->o->batch, page_write, out, err) == KILN_OK;
     kiln_trainer_free(t);
     return ok;
 }

@@ -400,7 +400,7 @@ const struct program *trainer_plan(struct trainer *t, int64_t batch, struct repo
     const struct program *p;
 
     budget_start(&t->budget);
-    p = plan(t, t->batch ? t->batch : batch, r);
+    p = plan(t, batch, r);
     budget_stop(&t->budget);
     return p;
 }

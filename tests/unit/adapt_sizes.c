@@ -168,7 +168,7 @@ START_TEST(a_state_is_measured_by_sample)
     const struct data_options o = { 0 };
     struct moments of = { .at = graph_find(m->graph, "l"), .axis = 1 };
     struct dataset d;
-    const struct calibration c = { .data = &d, .threads = 1 };
+    const struct calibration c = { .data = &d, .threads = 1, .batch = 2 };
 
     arena = (struct arena){ .budget = &budget };
     ck_assert(tensor_shape(&inputs[0].values, F32, 2, (const int64_t[]){ 3, 2 }));

@@ -232,15 +232,18 @@ static const char *symbol_of(const kiln_value_info *v, int d)
     return v->dim_names ? v->dim_names[d] : NULL;
 }
 
-/* Has that dimension the samples? Then --batch says how many. */
-static bool has_samples(const kiln_value_info *first, const kiln_value_info *v, int d)
+/* The dimension that has the samples, of which --batch says how many: that of the first input's symbol, else the first. */
+static int samples_of(const kiln_value_info *first, const kiln_value_info *v)
 {
-    const char *own = symbol_of(v, d), *samples = first->rank > 0 ? symbol_of(first, 0) : NULL;
+    const char *samples = first->rank > 0 ? symbol_of(first, 0) : NULL;
 
-    return d == 0 || (own && samples && strcmp(own, samples) == 0);
+    for (int d = 0; samples && d < v->rank; d++)
+        if (symbol_of(v, d) && strcmp(symbol_of(v, d), samples) == 0)
+            return d;
+    return 0;
 }
 
-/* "input x: N 4, H 1, W 1", and what --shape did not say becomes 1. */
+/* "input x, as the model leaves it open: N is 4, H is 1", and what --shape did not say becomes 1. */
 static void close_input(const struct inspection *i, size_t k, struct shapes *to, struct page *out)
 {
     const kiln_value_info *v = kiln_model_input(i->model, k);
@@ -248,7 +251,7 @@ static void close_input(const struct inspection *i, size_t k, struct shapes *to,
     int open = 0, others = 0;
 
     for (int d = 0; d < v->rank; d++) {
-        const bool samples = has_samples(kiln_model_input(i->model, 0), v, d);
+        const bool samples = d == samples_of(kiln_model_input(i->model, 0), v);
         const char *symbol = symbol_of(v, d);
 
         to->dims[to->count][d] = KILN_ANY;

@@ -330,7 +330,7 @@ KILN_API kiln_status kiln_model_write(const kiln_model *model, kiln_form form, k
 typedef struct kiln_shape {
     const char *input; /* its name */
     int rank;
-    const int64_t *dims; /* [rank] */
+    const int64_t *dims; /* [rank]; -1 leaves a dimension as the model has it */
 } kiln_shape;
 
 /* What a copy of a model is to have otherwise. */
@@ -484,8 +484,9 @@ KILN_API void kiln_session_free(kiln_session *session);
 
 /* Bytes that plans, values and what running makes take now, and have taken at most; *most may be NULL. */
 KILN_API size_t kiln_session_memory(const kiln_session *session, size_t *most);
-/* What a run would do, as text for people: steps, places in memory, what was folded and fused. The first dimension of
- * an input that the model leaves open is `batch`, others are 1. Errors: as a run. */
+/* What a run would do, as text for people: steps, places in memory, what was folded and fused. The dimension of an input
+ * that has the samples, the first one or that of the same symbol, is `batch` where the model leaves it open, others are 1.
+ * Errors: as a run. */
 KILN_API kiln_status kiln_session_plan(kiln_session *session, int64_t batch, kiln_write_fn write, void *user,
                                        kiln_error *err);
 /* From now on it is remembered how long each node takes, or not any more: what was is forgotten. Errors: NO_MEMORY. */
@@ -899,7 +900,8 @@ KILN_API const kiln_value_info *kiln_trainer_labels(const kiln_trainer *trainer,
 /* How many classes target k's output tells apart; 0 where it is compared with numbers, or k is not below the count. */
 KILN_API int64_t kiln_trainer_classes(const kiln_trainer *trainer, size_t k);
 KILN_API size_t kiln_trainer_input_count(const kiln_trainer *trainer);
-/* What a batch must be for input k; the first dimension is KILN_ANY. NULL where k is not below the count. */
+/* What a batch must be for input k; the first dimension, KILN_ANY, has the samples, also where the model has them in
+ * another one, as in a state [layers, N, units]. NULL where k is not below the count. */
 KILN_API const kiln_value_info *kiln_trainer_input(const kiln_trainer *trainer, size_t k);
 /* The only number of samples that a batch may have, where an exporter has written it into the model; kiln_trainer_fit
  * and kiln_trainer_evaluate take it, and leave an incomplete last batch out. 0: any. */

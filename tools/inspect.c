@@ -227,8 +227,69 @@ static void put_table(const struct inspection *i, struct page *out)
 
 /* -- other forms -- */
 
+static const char *symbol_of(const kiln_value_info *v, int d)
+{
+    return v->dim_names ? v->dim_names[d] : NULL;
+}
+
+/* The dimension that has the samples, of which --batch says how many: that of the first input's symbol, else the first. */
+static int samples_of(const kiln_value_info *first, const kiln_value_info *v)
+{
+    const char *samples = first->rank > 0 ? symbol_of(first, 0) : NULL;
+
+    for (int d = 0; samples && d < v->rank; d++)
+        if (symbol_of(v, d) && strcmp(symbol_of(v, d), samples) == 0)
+            return d;
+    return 0;
+}
+
+/* "input x, as the model leaves it open: N is 4, H is 1", and what --shape did not say becomes 1. */
+static void close_input(const struct inspection *i, size_t k, struct shapes *to, struct page *out)
+{
+    const kiln_value_info *v = kiln_model_input(i->model, k);
+    kiln_shape *shape = &to->of[to->count];
+    int open = 0, others = 0;
+
+    for (int d = 0; d < v->rank; d++) {
+        const bool samples = d == samples_of(kiln_model_input(i->model, 0), v);
+        const char *symbol = symbol_of(v, d);
+
+        to->dims[to->count][d] = KILN_ANY;
+        if (v->dims[d] != KILN_ANY)
+            continue;
+        if (open++)
+            page_say(out, ", ");
+        else
+            page_say(out, "input %s, as the model leaves it open: ", v->name);
+        if (symbol)
+            page_say(out, "%s", symbol);
+        else
+            page_say(out, "dimension %d", d);
+        page_say(out, " is %lld", samples ? (long long)i->o->batch : 1);
+        others += !samples;
+        to->dims[to->count][d] = samples ? KILN_ANY : 1;
+    }
+    if (open)
+        page_say(out, "\n");
+    *shape = (kiln_shape){ v->name, v->rank, to->dims[to->count] };
+    to->count += others > 0;
+}
+
+/* Sizes that nobody has told are 1, and told. */
+static bool close_sizes(struct inspection *i, struct page *out)
+{
+    static struct shapes shapes;
+
+    shapes.count = 0;
+    for (size_t k = 0; k < kiln_model_input_count(i->model) && shapes.count < MAX_SHAPES; k++)
+        close_input(i, k, &shapes, out);
+    return shapes_set(&shapes, &i->command, &i->model);
+}
+
 static bool put_training_plan(struct inspection *i, struct page *out)
 {
+    const kiln_value_info *first = kiln_model_input(i->model, 0);
+    const int64_t told = first && first->rank > 0 ? first->dims[0] : KILN_ANY;
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
     kiln_error *err = &i->command.err;
     kiln_trainer *t;
@@ -239,7 +300,7 @@ static bool put_training_plan(struct inspection *i, struct page *out)
     o.diagnostic = tell_nothing;
     if (kiln_trainer_new(&t, i->model, &o, err) != KILN_OK)
         return false;
-    ok = kiln_trainer_plan(t, i->o->batch, page_write, out, err) == KILN_OK;
+    ok = kiln_trainer_plan(t, told > 0 ? told : i->o->batch, page_write, out, err) == KILN_OK;
     kiln_trainer_free(t);
     return ok;
 }
@@ -285,7 +346,7 @@ static bool put_form(struct inspection *i, struct page *out)
     if (i->o->form == FORM_TEXT)
         return kiln_model_write(i->model, text, page_write, out, &i->command.err) == KILN_OK;
     if (i->o->form == FORM_PLAN)
-        return (i->o->train ? put_training_plan : put_plan)(i, out);
+        return close_sizes(i, out) && (i->o->train ? put_training_plan : put_plan)(i, out);
     return put_summary(i, out);
 }
 
@@ -341,7 +402,10 @@ static int run(int argc, char **argv)
         { "full", OPTION_FULL, NULL, 0, "with --text: all values of all tensors, so that it can be read back", 1 },
         { "plan", 'p', NULL, 0, "the program that is run: steps, places in memory, what was folded", 1 },
         { "train", OPTION_TRAIN, NULL, 0, "with --plan: a training step (Adam's), not inference", 1 },
-        { "batch", 'b', "N", 0, "with --plan: for this first dimension, where the model leaves it open (1)", 1 },
+        { "batch", 'b', "N", 0,
+          "with --plan: for this first dimension, where the model leaves it open (1); other dimensions are 1, or what "
+          "--shape says",
+          1 },
         { "dot", 'd', NULL, 0, "a picture for Graphviz", 1 },
         { "json", 'j', NULL, 0, "everything, for programs", 1 },
         { 0 },

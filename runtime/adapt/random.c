@@ -2,6 +2,7 @@
 #include "data/element.h"
 #include "kernels/kernels.h"
 #include "plan/open_sizes.h"
+#include "plan/samples_first.h"
 #include <string.h>
 
 enum { SAMPLES = 8, MOST = 1 << 28 }; /* MOST: bytes of an input */
@@ -12,7 +13,8 @@ static bool input_type(struct tensor *out, const struct graph *g, size_t k, cons
                        struct report *r)
 {
     const struct value *v = g->inputs[k];
-    const int in = open_samples(g, k), whole = in != 0; /* each sample has all of it */
+    const int in = open_samples(g, k), whole = in < 0; /* each sample has all of it */
+    const struct tensor first = samples_first(g, k, x);
     int64_t dims[MAX_RANK + 1];
 
     if (v->has_type && v->type.kind == TENSOR && !v->type.rank)
@@ -24,10 +26,8 @@ static bool input_type(struct tensor *out, const struct graph *g, size_t k, cons
             r, KILN_BAD_ARGUMENT, NULL,
             "input '%s' is no tensor of numbers that can be made up: the outputs can be compared over data alone",
             v->name);
-    memcpy(dims + whole, x->dims, (size_t)x->rank * sizeof *dims);
+    memcpy(dims + whole, first.dims, (size_t)x->rank * sizeof *dims);
     dims[0] = samples;
-    if (in > 0)
-        dims[whole + in] = samples;
     if (!tensor_shape(out, x->dtype, x->rank + whole, dims) || tensor_bytes(out) > MOST)
         return fail(r, KILN_LIMIT, NULL, "input '%s' is too big to be made up", v->name);
     return true;

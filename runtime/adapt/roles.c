@@ -72,6 +72,25 @@ static bool add_roles(struct entries *e, const struct parameters *p)
     return ok;
 }
 
+/* Zeros say nothing; Keras' exporters call what is repeated for each sample by the operator that does so. */
+static bool tell_tokens(struct adapt *a, const struct parameters *p)
+{
+    for (size_t k = 0; k < p->count; k++) {
+        const char *name = p->at[k].value->name;
+        const struct finding found = { .name = name,
+                                       .found = "zeros that are joined to each sample",
+                                       .evidence = "no name tells what they are",
+                                       .certainty = DOUBTFUL,
+                                       .done = "nothing: they are constant",
+                                       .unknown = "whether they are a token that was never trained (trainable: they "
+                                                  "are)" };
+
+        if (p->at[k].token && !adapt_choice(a, role_choices(&p->at[k]), name, NULL) && !adapt_tell(a, &found))
+            return false;
+    }
+    return true;
+}
+
 /* -- losses -- */
 
 static bool add_losses(struct entries *e, const struct program *types)
@@ -191,7 +210,7 @@ bool adapt_roles(struct adapt *a)
     types =
         e.keys && e.texts && adapt_inputs(a, a->model->graph, &x) ? plan_sample(a->model, x, &budget, a->report) : NULL;
     budget_stop(&budget);
-    ok = types && add_roles(&e, &p) && add_losses(&e, types) && add_training(&e) && write(a, &e);
+    ok = types && add_roles(&e, &p) && tell_tokens(a, &p) && add_losses(&e, types) && add_training(&e) && write(a, &e);
     program_free(types);
     /* as they are now, with what was decided */
     return ok && tell_dropout(a) && parameters_find(&p, a->model, NULL, a->arena, a->report) && tell_roles(a, &p);

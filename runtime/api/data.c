@@ -2,6 +2,7 @@
 #include "data/callback.h"
 #include "data/element.h"
 #include "data/stream.h"
+#include "plan/samples_first.h"
 #include "train/decided.h"
 #include <string.h>
 
@@ -76,11 +77,13 @@ const char *api_data_output(const kiln_dataset *data)
 struct column_request *api_inputs_of(const struct graph *g, struct arena *a, struct report *r)
 {
     struct column_request *q = arena_array(a, g->input_count, sizeof *q, r);
+    struct tensor *types = arena_array(a, g->input_count, sizeof *types, r);
 
-    for (size_t k = 0; q && k < g->input_count; k++)
-        q[k] = (struct column_request){ .name = g->inputs[k]->name,
-                                        .type = g->inputs[k]->has_type ? &g->inputs[k]->type : NULL };
-    return q;
+    for (size_t k = 0; q && types && k < g->input_count; k++) {
+        types[k] = samples_first(g, k, &g->inputs[k]->type);
+        q[k] = (struct column_request){ .name = g->inputs[k]->name, .type = g->inputs[k]->has_type ? &types[k] : NULL };
+    }
+    return types ? q : NULL;
 }
 
 /* -- making -- */

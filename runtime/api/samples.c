@@ -2,6 +2,8 @@
 #include "api/data.h"
 #include "data/element.h"
 #include "data/stream.h"
+#include "plan/open_sizes.h"
+#include "plan/samples_first.h"
 #include <math.h>
 #include <string.h>
 
@@ -160,19 +162,48 @@ static void free_all(kiln_tensor **x, size_t count)
     }
 }
 
-static bool fill(kiln_tensor **x, struct batches *b, const int64_t *samples, int64_t count, struct arena *a,
-                 struct report *r)
+/* Tensors for the model's inputs, and where batches write to: into these, or, where their samples are not first,
+ * elsewhere. */
+static bool make_tensors(kiln_tensor **x, void **room, const struct batches *b, const struct graph *g, struct arena *a,
+                         struct report *r)
+{
+    for (size_t k = 0; k < b->inputs; k++) {
+        const struct tensor t = samples_in_place(g, k, &b->x[k].type);
+
+        if (kiln_tensor_new(&x[k], (kiln_dtype)t.dtype, t.rank, t.dims, NULL, NULL) != KILN_OK)
+            return fail_no_memory(r, (size_t)tensor_bytes(&t));
+        room[k] = open_samples(g, k) > 0 ? arena_alloc(a, (size_t)tensor_bytes(&t), r) : x[k]->tensor.data;
+        if (!room[k])
+            return false;
+    }
+    return true;
+}
+
+/* So many samples are there. */
+static void put_in_place(kiln_tensor **x, void *const *room, const struct batches *b, const struct graph *g,
+                         int64_t count)
+{
+    for (size_t k = 0; k < b->inputs; k++) {
+        struct tensor t = b->x[k].type;
+
+        t.dims[0] = count;
+        t.data = room[k];
+        if (open_samples(g, k) > 0)
+            samples_put_in_place(g, k, &t, x[k]->tensor.data);
+        t = samples_in_place(g, k, &t);
+        memcpy(x[k]->tensor.dims, t.dims, sizeof t.dims);
+    }
+}
+
+static bool fill(kiln_tensor **x, struct batches *b, const struct graph *g, const int64_t *samples, int64_t count,
+                 struct arena *a, struct report *r)
 {
     void **room = arena_array(a, b->inputs, sizeof *room, r);
 
-    for (size_t k = 0; room && k < b->inputs; k++) {
-        const struct tensor *t = &b->x[k].type;
-
-        if (kiln_tensor_new(&x[k], (kiln_dtype)t->dtype, t->rank, t->dims, NULL, NULL) != KILN_OK)
-            return fail_no_memory(r, (size_t)tensor_bytes(t));
-        room[k] = x[k]->tensor.data;
-    }
-    return room && batches_fill(b, samples, count, room, NULL, r);
+    if (!room || !make_tensors(x, room, b, g, a, r) || !batches_fill(b, samples, count, room, NULL, r))
+        return false;
+    put_in_place(x, room, b, g, count);
+    return true;
 }
 
 kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const kiln_model *model,
@@ -203,7 +234,7 @@ kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const 
     memset(x, 0, q.inputs * sizeof(kiln_tensor *));
     q.input = api_inputs_of(model->model->graph, &a, &r);
     if (q.input && batches_init(&b, &data->data, api_normalizer(data), &q, &o, &budget, &r)) {
-        ok = fill(x, &b, samples, count, &a, &r);
+        ok = fill(x, &b, model->model->graph, samples, count, &a, &r);
         batches_release(&b);
     }
     if (!ok)
@@ -217,6 +248,7 @@ kiln_status kiln_dataset_batch(kiln_tensor **x, const kiln_dataset *data, const 
 /* A walk in batches. */
 struct walking {
     struct batches batches;
+    const struct graph *graph;
     kiln_tensor **x;
     void **room; /* where they lie */
     bool whole;
@@ -224,20 +256,11 @@ struct walking {
     void *user;
 };
 
-static bool make_tensors(struct walking *w, struct arena *a, struct report *r)
+static bool make_room(struct walking *w, struct arena *a, struct report *r)
 {
-    const size_t inputs = w->batches.inputs;
-
-    w->x = arena_array(a, inputs, sizeof(kiln_tensor *), r);
-    w->room = arena_array(a, inputs, sizeof *w->room, r);
-    for (size_t k = 0; w->x && w->room && k < inputs; k++) {
-        const struct tensor *t = &w->batches.x[k].type;
-
-        if (kiln_tensor_new(&w->x[k], (kiln_dtype)t->dtype, t->rank, t->dims, NULL, NULL) != KILN_OK)
-            return fail_no_memory(r, (size_t)tensor_bytes(t));
-        w->room[k] = w->x[k]->tensor.data;
-    }
-    return w->x && w->room;
+    w->x = arena_array(a, w->batches.inputs, sizeof(kiln_tensor *), r);
+    w->room = arena_array(a, w->batches.inputs, sizeof *w->room, r);
+    return w->x && w->room && make_tensors(w->x, w->room, &w->batches, w->graph, a, r);
 }
 
 /* The last of them again, until the batch is full. */
@@ -263,8 +286,7 @@ static bool walk_batches(struct walking *w, const struct budget *b, struct repor
             return false;
         if (count && w->whole)
             fill_up(w, count);
-        for (size_t k = 0; k < w->batches.inputs; k++)
-            w->x[k]->tensor.dims[0] = w->whole ? w->batches.options.batch : count;
+        put_in_place(w->x, w->room, &w->batches, w->graph, w->whole ? w->batches.options.batch : count);
         if (count && !w->each(w->user, (const kiln_tensor *const *)w->x, first, count))
             return fail(r, KILN_STOPPED, NULL, "stopped");
         if (!budget_in_time(b, NULL, r))
@@ -292,11 +314,12 @@ kiln_status kiln_dataset_each(const kiln_dataset *data, const kiln_model *model,
     if (usable != KILN_OK)
         return usable;
     budget = (struct budget){ .total = context_total(api_data_context(data)) };
-    q.inputs = model->model->graph->input_count;
-    q.input = api_inputs_of(model->model->graph, &a, &r);
+    w.graph = model->model->graph;
+    q.inputs = w.graph->input_count;
+    q.input = api_inputs_of(w.graph, &a, &r);
     budget_start(&budget);
     if (q.input && batches_init(&w.batches, &data->data, api_normalizer(data), &q, &o, &budget, &r)) {
-        ok = make_tensors(&w, &a, &r) && walk_batches(&w, &budget, &r);
+        ok = make_room(&w, &a, &r) && walk_batches(&w, &budget, &r);
         if (w.x)
             free_all(w.x, w.batches.inputs);
         batches_release(&w.batches);

@@ -43,11 +43,11 @@ int open_samples(const struct graph *g, size_t k)
     const char *samples =
         first == UNKNOWN && open_type(g, NULL, 0) && g->inputs[0]->type.rank > 0 ? symbol(g->inputs[0], 0) : NULL;
 
-    if (own == UNKNOWN || own == first)
-        return 0;
-    for (int d = 1; samples && d < v->type.rank; d++)
+    for (int d = 0; samples && d < v->type.rank; d++)
         if (v->type.dims[d] < 0 && symbol(v, d) && strcmp(symbol(v, d), samples) == 0)
             return d;
+    if (own == UNKNOWN || own == first)
+        return 0;
     return first == UNKNOWN && own == 1 ? 0 : only_open(v);
 }
 

@@ -19,8 +19,8 @@ const struct tensor *open_type(const struct graph *g, const struct tensor *x, si
  * such input. */
 int64_t open_told(const struct graph *g, const struct tensor *x, size_t k);
 /* The dimension of input k that has the samples; UNKNOWN where none has, and all of it is read with each batch. It is the
- * first one, unless that is told and is another than the first input's, as of a state [layers, batch, units]: then it is
- * the one that has the symbol of the first input's samples, or the only one that is open and has none. A first
+ * one that has the symbol of the first input's samples; else the first one, unless that is told and is another than the
+ * first input's, as of a state [layers, batch, units]: then it is the only one that is open and has no symbol. A first
  * dimension of 1 is what exporters saw where the first input leaves its own open. */
 int open_samples(const struct graph *g, size_t k);
 /* Does input k leave a size open, as x[k] or as declared? And any of them? */

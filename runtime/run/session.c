@@ -1,6 +1,7 @@
 #include "run/session.h"
 #include "plan/describe.h"
 #include "plan/given.h"
+#include "plan/open_sizes.h"
 #include "plan/outputs.h"
 #include <string.h>
 
@@ -256,10 +257,11 @@ bool session_set_types(struct session *s, int64_t batch, struct report *r)
 {
     for (size_t k = 0; k < s->graph->input_count; k++) {
         const struct value *v = s->graph->inputs[k];
+        const int samples = open_samples(s->graph, k);
         struct tensor t = given_closed(&v->type, 1);
 
-        if (v->type.rank > 0 && v->type.dims[0] < 0)
-            t.dims[0] = batch;
+        if (samples >= 0 && samples < v->type.rank && v->type.dims[samples] < 0)
+            t.dims[samples] = batch;
         if (t.rank > 0 && !tensor_shape(&(struct tensor){ 0 }, t.dtype, t.rank, t.dims))
             return fail(r, KILN_LIMIT, NULL, "input '%s' has more bytes than can be counted with a batch of %lld",
                         v->name, (long long)batch);

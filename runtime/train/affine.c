@@ -1,6 +1,7 @@
 #include "train/affine.h"
 #include "data/element.h"
 #include "model/message.h"
+#include "ops/cast_text.h"
 #include "ops/registry.h"
 #include "train/told.h"
 #include <math.h>
@@ -18,21 +19,21 @@ static const struct {
     { "batch_norm", 1, 2 },        { "instance_norm", 1, 2 }, { "rms_norm", 2, -1 },
 };
 
-/* The place in `targets` of "...target=torch.ops.aten.layer_norm.default](...", and where its arguments begin; -1 where it
- * is none of them. */
-static int target_of(const char *told, const char **arguments)
+/* What PyTorch made the node of. */
+static const char *made_of(const struct model *m, const struct node *n)
 {
-    const char *name = strstr(told, "target="), *end = name ? strstr(name, "](args = (") : NULL;
+    return told_of_node(m, node_origin(n), "fx_node");
+}
 
-    for (int k = 0; end && k < (int)(sizeof targets / sizeof *targets); k++) {
-        const char *at = strstr(name, targets[k].name);
+/* Of "...target=torch.ops.aten.layer_norm.default](args = (...": where its arguments begin, where the target's name has
+ * that part; else NULL. */
+static const char *arguments_of(const char *told, const char *part)
+{
+    static const char begin[] = "](args = (";
+    const char *name = told ? strstr(told, "target=") : NULL, *end = name ? strstr(name, begin) : NULL;
+    const char *at = end ? strstr(name, part) : NULL;
 
-        if (at && at < end) {
-            *arguments = end + strlen("](args = (");
-            return k;
-        }
-    }
-    return -1;
+    return at && at < end ? end + strlen(begin) : NULL;
 }
 
 /* Argument k of "%x, [4, 6], None, 1e-05), ..."; NULL where there are not so many. */
@@ -51,18 +52,59 @@ static const char *argument(const char *s, int k)
     return *s && *s != ')' ? s : NULL;
 }
 
-enum affine affine_told(const struct model *m, const struct node *n, bool scale)
+/* Is there something else than None? */
+static enum affine is_given(const char *arguments, int at)
 {
     static const char none[] = "None";
-    const char *told = told_of_node(m, node_origin(n), "fx_node"), *arguments = NULL, *given;
-    const int target = told ? target_of(told, &arguments) : -1;
-    int at;
+    const char *given = at < 0 ? NULL : argument(arguments, at);
 
-    if (target < 0)
-        return AFFINE_UNSAID;
-    at = scale ? targets[target].scale : targets[target].bias;
-    given = at < 0 ? NULL : argument(arguments, at);
     return given && strncmp(given, none, strlen(none)) != 0 ? AFFINE_PARAMETER : AFFINE_NONE;
+}
+
+enum affine affine_told(const struct model *m, const struct node *n, bool scale)
+{
+    const char *told = made_of(m, n);
+
+    for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
+        const char *arguments = arguments_of(told, targets[k].name);
+
+        if (arguments)
+            return is_given(arguments, scale ? targets[k].scale : targets[k].bias);
+    }
+    return AFFINE_UNSAID;
+}
+
+enum affine affine_bias_told(const struct model *m, const struct node *n)
+{
+    enum { BIAS = 2 }; /* behind the input and the weight */
+    const char *told = made_of(m, n), *arguments = arguments_of(told, ".conv");
+
+    if (!arguments)
+        arguments = arguments_of(told, ".linear.");
+    return arguments ? is_given(arguments, BIAS) : AFFINE_UNSAID;
+}
+
+/* A number between 0 and 1; 0 where it is none. */
+static double share_of(const char *s)
+{
+    double x;
+
+    return number_read(s, strcspn(s, ",)"), F64, ROUNDING_DEFAULT, &x, 0) && x > 0 && x < 1 ? x : 0;
+}
+
+void affine_batch_norm_told(const struct model *m, const struct node *n, double *epsilon, double *momentum)
+{
+    const char *arguments = arguments_of(made_of(m, n), "batch_norm");
+    const char *at = arguments ? argument(arguments, 5) : NULL; /* behind the running statistics, */
+    const char *behind;
+    double share;
+
+    if (at && (strncmp(at, "True", 4) == 0 || strncmp(at, "False", 5) == 0))
+        at = argument(arguments, 6); /* and, in most of its forms, whether it trains */
+    behind = at ? argument(at, 1) : NULL;
+    share = at ? share_of(at) : 0;
+    *momentum = share > 0 ? 1 - share : 0;
+    *epsilon = behind ? share_of(behind) : 0;
 }
 
 /* -- names -- */

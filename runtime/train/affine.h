@@ -17,6 +17,11 @@ enum affine {
 
 /* What the node's metadata tell of the layer's scale, or else of its bias. */
 enum affine affine_told(const struct model *m, const struct node *n, bool scale);
+/* The same of the bias of a Conv, ConvTranspose, Gemm or MatMul. */
+enum affine affine_bias_told(const struct model *m, const struct node *n);
+/* What the metadata of a node tell of the BatchNormalization that it was made of: epsilon, and ONNX' momentum, which is 1 -
+ * PyTorch's; 0 where they do not. PyTorch writes 0 for a momentum of None, by which it averages over all batches. */
+void affine_batch_norm_told(const struct model *m, const struct node *n, double *epsilon, double *momentum);
 /* Is the constant such a one, where this node reads it? */
 enum affine affine_of(const struct model *m, const struct node *reader, const struct value *v,
                       const struct tensor *content);

@@ -4,6 +4,7 @@
 #include "ops/registry.h"
 #include "plan/open_sizes.h"
 #include "plan/pass.h"
+#include "plan/samples_first.h"
 #include "run/frame.h"
 #include "train/batch_size.h"
 #include <math.h>
@@ -22,21 +23,24 @@ struct program *plan_sample(const struct model *m, const struct tensor *x, struc
 static bool request_input(struct column_request *q, const struct graph *g, size_t k, struct arena *a, struct report *r)
 {
     const struct value *v = g->inputs[k];
+    const int samples = open_samples(g, k);
     struct tensor *all;
 
     if (!v->has_type)
         return fail(r, KILN_BAD_MODEL, NULL, "input '%s' has no type, must have one to be calibrated", v->name);
     *q = (struct column_request){ .name = v->name, .type = &v->type };
-    if (open_samples(g, k) == 0 || v->type.rank == MAX_RANK)
+    if (samples == 0 || v->type.rank == MAX_RANK)
         return true;
     all = arena_alloc(a, sizeof *all, r);
     if (!all)
         return false;
-    *all = v->type;
+    q->type = all;
+    *all = samples_first(g, k, &v->type);
+    if (samples > 0)
+        return true;
     all->dims[0] = UNKNOWN;
     memcpy(all->dims + 1, v->type.dims, (size_t)v->type.rank * sizeof *v->type.dims);
     all->rank++;
-    q->type = all;
     return true;
 }
 
@@ -53,12 +57,12 @@ static bool request_inputs(struct batch_request *q, const struct graph *g, struc
     return inputs;
 }
 
-/* The type of all that input k reads at a time. */
+/* The type of all that input k reads at a time, its samples first. */
 static struct tensor input_of_batch(const struct batches *b, const struct graph *g, size_t k)
 {
     struct tensor t = b->x[k].type;
 
-    if (open_samples(g, k) != 0 && t.rank == g->inputs[k]->type.rank + 1) {
+    if (open_samples(g, k) < 0 && t.rank == g->inputs[k]->type.rank + 1) {
         t.rank--;
         memmove(t.dims, t.dims + 1, (size_t)t.rank * sizeof *t.dims);
     }
@@ -79,9 +83,8 @@ bool calibration_types(struct tensor *x, const struct graph *g, const struct dat
         const int samples = open_samples(g, k);
 
         x[k] = input_of_batch(&b, g, k);
+        x[k] = samples_in_place(g, k, &x[k]);
         x[k].data = NULL;
-        if (samples > 0 && x[k].dims[samples] < *most)
-            *most = x[k].dims[samples];
         if (samples >= 0 && samples < x[k].rank)
             x[k].dims[samples] = g->inputs[k]->type.dims[samples];
     }
@@ -104,6 +107,7 @@ struct runner {
     int64_t only;     /* the only batch that the model takes; 0: any */
     int64_t most;     /* samples at a time that there are of all inputs */
     struct tensor *x; /* [inputs]; what is behind them is the arena's */
+    bool *by_sample;  /* [inputs]: not all of it is read with each batch */
     void **data;
 };
 
@@ -128,7 +132,8 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
 
     n->x = arena_array(&n->arena, g->input_count, sizeof *n->x, r);
     n->data = arena_array(&n->arena, g->input_count, sizeof *n->data, r);
-    if (!n->x || !n->data || !calibration_types(n->x, g, c->data, &n->arena, &n->most, r) ||
+    n->by_sample = arena_array(&n->arena, g->input_count, sizeof *n->by_sample, r);
+    if (!n->x || !n->data || !n->by_sample || !calibration_types(n->x, g, c->data, &n->arena, &n->most, r) ||
         !request_inputs(&q, g, &n->arena, r))
         return false;
     if (!batch_size_find(g, n->x, &plan, &n->only))
@@ -139,6 +144,7 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
     n->has_batches = true;
     for (size_t k = 0; k < q.inputs; k++) {
         n->x[k] = input_of_batch(&n->batches, g, k);
+        n->by_sample[k] = open_samples(g, k) >= 0;
         n->data[k] = n->x[k].data = arena_alloc(&n->arena, (size_t)tensor_bytes(&n->batches.x[k].type), r);
         if (!n->data[k])
             return false;
@@ -171,6 +177,8 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     if (!n->graph)
         return false;
     n->graph->report = r;
+    if (!samples_come_first(n->graph, m->graph, r))
+        return false;
     if (at)
         n->graph->output_count = 0;
     for (size_t k = 0; at && k < count; k++)
@@ -192,8 +200,8 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
     if (!*count)
         return true;
     for (size_t k = 0; k < n->graph->input_count; k++) {
-        if (open_samples(n->graph, k) >= 0)
-            n->x[k].dims[open_samples(n->graph, k)] = *count;
+        if (n->by_sample[k])
+            n->x[k].dims[0] = *count;
         frame_set(n->frame, n->graph->inputs[k], &n->x[k]);
     }
     n->engine.number++; /* random numbers are others for each batch */

@@ -57,7 +57,7 @@ struct program;
 struct program *plan_sample(const struct model *m, const struct tensor *x, struct budget *b, struct report *r);
 
 /* x[k] is the type of input k as the data have it, but for its samples (plan/open_sizes.h), which are left as the model
- * has them. An input that does not begin with them has a row, all that it reads, for each sample, and a batch takes that
+ * has them. An input that has none has a row, all that it reads, for each sample, and a batch takes that
  * of its first. *most: how many can be taken at a time. */
 bool calibration_types(struct tensor *x, const struct graph *g, const struct dataset *d, struct arena *a, int64_t *most,
                        struct report *r);

@@ -84,6 +84,24 @@ static bool says_variable(const char *name)
     return name && strstr(name, "/ReadVariableOp");
 }
 
+/* Keras' PReLU is relu (x) + relu (-x) * -alpha: is it that factor? So is what LeakyReLU has, of which only names tell. */
+static bool is_slope(const struct candidate *c)
+{
+    const struct node *n =
+        node_is(c->reader, &op_mul) && c->reader->inputs == 2 ? c->reader->in[1 - c->place->input]->producer : NULL;
+
+    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+        n = n->in[0]->producer;
+    n = n && node_is(n, &op_relu) ? n->in[0]->producer : NULL;
+    return n && node_is(n, &op_neg);
+}
+
+/* Of all positions and channels it is one number. */
+static bool is_single_slope(const struct candidate *c)
+{
+    return c->content->rank && text_contains(c->reader->name, "p_re_lu") && is_slope(c);
+}
+
 /* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid. */
 static bool is_scalar(const struct candidate *c)
 {
@@ -92,7 +110,7 @@ static bool is_scalar(const struct candidate *c)
     if (c->through)
         return true;
     return c->place->use == PARAMETER_TRAINS_UNLESS_SCALAR &&
-           !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input]));
+           !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input])) && !is_single_slope(c);
 }
 
 static bool is_empty(const struct candidate *c)
@@ -186,7 +204,7 @@ static bool is_preprocessing(const struct candidate *c)
     if (c->place->use != PARAMETER_TRAINS_UNLESS_SCALAR || !c->has_weights || c->through)
         return false;
     other = c->reader->in[1 - c->place->input];
-    return other && c->active[other->id] && !c->behind_weights[other->id] &&
+    return other && c->active[other->id] && !c->behind_weights[other->id] && !is_slope(c) &&
            !says_batch_normalization(c->reader->name) && !says_batch_normalization(c->name) && !is_normalized(c, other);
 }
 
@@ -244,6 +262,12 @@ static bool is_not_affine(const struct candidate *c)
 {
     return c->place->use != PARAMETER_IS_STATISTIC &&
            affine_of(c->model, c->reader, c->value, c->content) == AFFINE_NONE;
+}
+
+/* What a normalisation reads as its scale may be a buffer that an exporter has merged with it: both may be of ones. */
+static bool is_buffer(const struct candidate *c)
+{
+    return c->buffer && c->place->use != PARAMETER_IS_STATISTIC && !affine_is_normalization(c->reader);
 }
 
 /* -- attention -- */
@@ -329,6 +353,13 @@ static bool is_no_token(const struct candidate *c)
            (!is_vectors(c) || (tensor_is_uniform(c->content) && !says_token(c->name)));
 }
 
+bool may_be_token(const struct candidate *c)
+{
+    return c->place->use == PARAMETER_TRAINS_AS_TOKEN && tensor_count(c->content) > 0 && is_vectors(c) &&
+           tensor_is_uniform(c->content) && element_getter(c->content->dtype)(c->content->data, 0) == 0 &&
+           !says_token(c->name) && !c->buffer;
+}
+
 /* -- states -- */
 
 /* Zeros are what layers begin with that learn no state. */
@@ -391,6 +422,7 @@ const char *constant_reason(const struct candidate *c)
     } reasons[] = {
         { is_computed_statistic, "a statistic that is computed" },
         { is_empty, "has no elements" },
+        { is_buffer, "a buffer, which does not train in PyTorch" },
         { is_measured, "nothing but sizes of what it makes is read" },
         { is_no_beta, "no place where something is learned" },
         { is_scalar, "a scalar" },

@@ -15,6 +15,7 @@ struct candidate {
     const struct model *model;
     const struct value *value;
     const char *name;                  /* its own, or that of the parameter that it was computed of */
+    bool buffer;                       /* the file says that this is none of PyTorch's parameters */
     const bool *behind_weights;        /* by value id of the reader's graph: a layer with weights lies before it */
     bool has_weights;                  /* some layer of the model has */
     const bool *active;                /* by value id: depends on what the caller gives */
@@ -24,6 +25,8 @@ struct candidate {
 
 /* Why it stays as it is; NULL where it trains. */
 const char *constant_reason(const struct candidate *c);
+/* Zeros in the place of a token: nothing tells padding from a token that was never trained. */
+bool may_be_token(const struct candidate *c);
 
 /* As frameworks call the layer, and what their exporters leave of that; NULL says nothing. */
 bool says_batch_normalization(const char *name);

@@ -63,15 +63,19 @@ static bool may_be(const struct tensor *declared, const kiln_shape *f, struct re
 {
     char need[TYPE_TEXT], got[TYPE_TEXT];
     struct tensor t = *declared;
+    int64_t dims[MAX_RANK];
     bool fits = declared->rank < 0 || declared->rank == f->rank;
 
     if (declared->kind != TENSOR)
         return fail(r, KILN_BAD_DATA, NULL, "input '%s' is %s, which has no shape", f->input,
                     tensor_text(declared, need));
-    if (!tensor_shape(&t, declared->dtype, f->rank, f->dims) || !tensor_known(&t))
+    for (int d = 0; d < f->rank && d < MAX_RANK; d++) /* one that stays open is any */
+        dims[d] = declared->rank == f->rank && f->dims[d] == UNKNOWN ? (declared->dims[d] < 0 ? 1 : declared->dims[d])
+                                                                     : f->dims[d];
+    if (f->rank > MAX_RANK || !tensor_shape(&t, declared->dtype, f->rank, dims) || !tensor_known(&t))
         return fail(r, KILN_BAD_ARGUMENT, NULL, "input '%s' can have no such shape", f->input);
     for (int d = 0; fits && d < declared->rank; d++)
-        fits = declared->dims[d] < 0 || declared->dims[d] == f->dims[d];
+        fits = declared->dims[d] < 0 || declared->dims[d] == dims[d];
     return fits || fail(r, KILN_BAD_DATA, NULL, "input '%s' is %s, cannot be %s", f->input, tensor_text(declared, need),
                         tensor_text(&t, got));
 }
@@ -105,12 +109,13 @@ static bool fix_input(struct model *m, const kiln_shape *f, struct report *r)
         return false;
     s = shape_of(input);
     if (!s) {
-        tensor_shape(&declared, declared.dtype, f->rank, f->dims);
+        tensor_shape(&declared, declared.dtype, f->rank, f->dims); /* all of them: none was declared that may stay */
         input->type->tensor_type->shape = shape_to_proto(&declared, &m->budget, r);
         return input->type->tensor_type->shape;
     }
     for (int d = 0; d < f->rank; d++)
-        if (is_open(s->dim[d]) ? !fix_dim(m, s->dim[d], f->dims[d], r) : s->dim[d]->dim_value != f->dims[d])
+        if (f->dims[d] != UNKNOWN &&
+            (is_open(s->dim[d]) ? !fix_dim(m, s->dim[d], f->dims[d], r) : s->dim[d]->dim_value != f->dims[d]))
             return fail(r, KILN_BAD_DATA, NULL, "dimension %d of input '%s' would be %lld and %lld", d, f->input,
                         (long long)s->dim[d]->dim_value, (long long)f->dims[d]);
     return true;

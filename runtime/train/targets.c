@@ -1,4 +1,5 @@
 #include "train/targets.h"
+#include "plan/samples_first.h"
 #include "train/batch_size.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
@@ -155,8 +156,10 @@ static bool choose_losses(struct trainer *t, const struct trainer_options *o, st
     for (size_t k = 0; ok && k < t->target_count; k++)
         ok = choose_loss(t, k, o->targets ? &o->target[k] : &nothing_said, p, r);
     ok = ok && batch_size_find(t->model->graph, t->x, &c, &t->batch);
-    for (size_t k = 0; ok && k < t->inputs; k++)
+    for (size_t k = 0; ok && k < t->inputs; k++) { /* as they are given, from now on */
+        t->x[k] = samples_first(t->model->graph, k, &t->x[k]);
         t->x[k].dims[0] = UNKNOWN;
+    }
     program_free(p);
     return ok;
 }

@@ -321,6 +321,7 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                                  .model = s->model,
                                  .value = v,
                                  .name = of ? of : v->name,
+                                 .buffer = told_is_buffer(&s->told, of ? of : v->name),
                                  .behind_weights = use->in->behind,
                                  .has_weights = s->weights,
                                  .active = use->in->active,
@@ -336,6 +337,7 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
         p = add(s, v, t);
     if (against) {
         p->could = p->could || place->use != PARAMETER_IS_STATISTIC;
+        p->token = p->token || (!said && may_be_token(&c));
         if (p->role == ROLE_CONSTANT && !p->reader)
             p->why = against;
         return true;
@@ -628,6 +630,7 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     map_init(&s.roles.names, arena->budget);
     map_init(&s.layers.names, arena->budget);
     map_init(&s.told.names, arena->budget);
+    map_init(&s.told.kinds, arena->budget);
     ok = out->at && s.of && told_parameters_read(&s.told, m, arena, r) && find_all(&s);
     told_parameters_release(&s.told);
     decided_release(&s.roles);

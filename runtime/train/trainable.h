@@ -26,6 +26,7 @@ struct parameter {
     const struct node *reader; /* the first node that reads it so; NULL where role is CONSTANT and nothing reads it */
     int input;                 /* of the reader */
     bool could;                /* CONSTANT, but read where something is learned: the file may say that it is */
+    bool token;                /* CONSTANT, but zeros in the place of a token: it may be one that was never trained */
     const char *layer;         /* that it belongs to: as the file says (train/decided.h), else as names tell; "" */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 #include "data/element.h"
+#include "plan/samples_first.h"
 #include "train/measure.h"
 #include "train/penalty.h"
 #include "train/prepare.h"
@@ -139,6 +140,7 @@ static bool find_input(struct trainer *t, size_t k, const struct tensor *data, s
 {
     const struct value *v = t->model->graph->inputs[k];
     char text[TYPE_TEXT];
+    struct tensor given;
 
     if (!v->has_type || v->type.kind != TENSOR)
         return fail(r, KILN_BAD_MODEL, NULL, "input '%s' declares no shape, must have a dimension for the samples",
@@ -147,9 +149,10 @@ static bool find_input(struct trainer *t, size_t k, const struct tensor *data, s
         return fail(r, KILN_BAD_MODEL, NULL,
                     "input '%s' is %s, must have a dimension for the samples; `kiln convert --set` gives inputs values",
                     v->name, tensor_text(&v->type, text));
-    t->x[k] = v->type;
-    for (int d = 1; data && data->rank == v->type.rank && d < v->type.rank; d++)
-        t->x[k].dims[d] = t->x[k].dims[d] < 0 ? data->dims[d] : t->x[k].dims[d];
+    given = samples_first(t->model->graph, k, &v->type);
+    for (int d = 1; data && data->rank == given.rank && d < given.rank; d++)
+        given.dims[d] = given.dims[d] < 0 ? data->dims[d] : given.dims[d];
+    t->x[k] = samples_in_place(t->model->graph, k, &given);
     return true;
 }
 

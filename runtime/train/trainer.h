@@ -127,7 +127,8 @@ struct trainer {
     struct optimizer optimizer;
     int64_t batch; /* the only number of samples that the model takes; 0: it takes any */
     size_t inputs, target_count;
-    struct tensor *x;             /* [inputs] what a batch must be for graph->inputs; the first dimension is UNKNOWN */
+    struct tensor
+        *x; /* [inputs] what a batch must be for graph->inputs, samples first (plan/samples_first.h): UNKNOWN */
     struct target *targets;       /* [target_count] */
     struct target_result *result; /* [target_count] of the latest step or evaluation */
     size_t measure_count;         /* the first of them is the loss */

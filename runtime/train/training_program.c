@@ -5,6 +5,7 @@
 #include "ops/registry.h"
 #include "plan/given.h"
 #include "plan/pass.h"
+#include "plan/samples_first.h"
 #include "train/class_axis.h"
 #include "train/penalty.h"
 #include "train/state.h"
@@ -554,6 +555,8 @@ static bool build(struct build *b)
     if (!p->graph)
         return false;
     p->graph->report = b->report;
+    if (!samples_come_first(p->graph, t->model->graph, b->report))
+        return false;
     b->e = (struct emitter){ .graph = p->graph, .report = b->report };
     b->state = arena_array(&p->arena, t->state_count, sizeof *b->state, b->report);
     b->moved = arena_array(&p->arena, t->state_count, sizeof *b->moved, b->report);
@@ -564,7 +567,7 @@ static bool build(struct build *b)
         return false;
     p->inputs = t->inputs;
     for (size_t k = 0; k < t->inputs; k++)
-        p->x[k] = copied(p, t->model->graph->inputs[k]);
+        p->x[k] = p->graph->inputs[k];
     if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) ||
         !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;

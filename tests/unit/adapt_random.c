@@ -105,16 +105,72 @@ START_TEST(dropout_is_found_in_any_form)
 }
 END_TEST
 
+/* -- what is known, and has no operator -- */
+
+#define ALPHA  "AlphaDropout, written out in training mode"
+#define GUMBEL "noise of Gumbel's distribution"
+#define UNIT                                                                                                           \
+    "g (float[N,3] x) => (float[N,3] y) <float rate = {0.25}, float one = {1}, float minus = {-1}, float alpha = "     \
+    "{-1.758}, float a = {0.9}, float b = {0.3}, float tiny = {1e-7}, float factor = {1.3333334}>\n{ u = "             \
+    "RandomUniformLike (x) "
+
+static const struct {
+    const char *graph, *found, *evidence;
+} others[] = {
+    /* as Keras writes it, scaled and shifted behind, and as PyTorch does, before */
+    { UNIT "g = GreaterOrEqual (u, rate) m = Cast <to = 1> (g) p = Mul (x, m) n = Sub (one, m) q = Mul (alpha, n)\n"
+           "s = Add (p, q) t = Mul (a, s) y = Add (t, b) }",
+      ALPHA, "below 0" },
+    { UNIT "g = GreaterOrEqual (u, rate) m = Cast <to = 1> (g) k = Add (m, minus) q = Mul (k, b) s = Add (q, a)\n"
+           "r = Mul (m, a) p = Mul (r, x) y = Add (p, s) }",
+      ALPHA, "below 0" },
+    /* what goes becomes a number above 0; what stays gets one */
+    { UNIT "g = GreaterOrEqual (u, rate) m = Cast <to = 1> (g) p = Mul (x, m) n = Sub (one, m) q = Mul (b, n)\n"
+           "y = Add (p, q) }",
+      "random numbers", "not known" },
+    { UNIT "g = GreaterOrEqual (u, rate) m = Cast <to = 1> (g) p = Mul (x, m) q = Mul (alpha, m) y = Add (p, q) }",
+      "random numbers", "not known" },
+    { UNIT "g = GreaterOrEqual (u, rate) m = Cast <to = 1> (g) s = Add (m, b) p = Mul (x, s) y = Mul (p, factor) }",
+      "random numbers", "not known" },
+    /* -log (-log (u)), with what keeps it finite; one logarithm alone, and one of a value of the network's */
+    { UNIT "e = Add (u, tiny) l = Log (e) n = Neg (l) k = Log (n) o = Sub (x, k) y = Softmax (o) }", GUMBEL,
+      "logarithm" },
+    { UNIT
+      "g = GreaterOrEqual (u, rate) l = Log (u) w = Where (g, tiny, l) m = Mul (w, minus) k = Log (m) n = Neg (k)\n"
+      "y = Add (x, n) }",
+      GUMBEL, "logarithm" },
+    { UNIT "l = Log (u) y = Add (x, l) }", "random numbers", "not known" },
+    { UNIT "l = Log (u) m = Mul (l, x) k = Log (m) y = Add (x, k) }", "random numbers", "not known" },
+};
+
+START_TEST(what_has_no_operator_is_told)
+{
+    const struct finding *f;
+
+    begin_graph(20, others[_i].graph);
+    expect_ok(adapted_as(NULL, NULL));
+    ck_assert_uint_eq(t.out.findings.count, 1);
+    f = t.out.findings.at;
+    ck_assert_str_eq(f->found, others[_i].found);
+    ck_assert_ptr_nonnull(strstr(f->evidence, others[_i].evidence));
+    ck_assert_str_eq(f->done, "nothing: the network is random in inference, too");
+    ck_assert_int_eq(f->certainty, strcmp(f->found, "random numbers") ? LIKELY : DOUBTFUL);
+    ck_assert_ptr_eq(t.adapt.model, t.file);
+    end();
+}
+END_TEST
+
 /* -- noise -- */
 
 #define ROWS(nodes)                                                                                                    \
     "g (float[N,3] x) => (float[N,3] y) <float d = {0.5}, float one = {1}, float three = {3}, float[3,3] w = "         \
     "{1,2,3,4,5,6,7,8,9}, float[3] ones = {1,1,1}, int64[2] order = {1,0}>\n{ h = Relu (x) " nodes " }"
-#define LIKE   "k = Shape (h) l = ConstantOfShape (k) z = RandomNormalLike <dtype = 1, seed = 0.0> (l) "
-#define NOISE  "GaussianNoise, written out in training mode"
-#define FACTOR "GaussianDropout, written out in training mode"
-#define KEPT   "nothing: the network is random in inference, too"
-#define SEEDED "nothing: it draws the same numbers in every run"
+#define LIKE    "k = Shape (h) l = ConstantOfShape (k) z = RandomNormalLike <dtype = 1, seed = 0.0> (l) "
+#define NOISE   "GaussianNoise, written out in training mode"
+#define SAMPLED "random numbers, scaled by what the network computes"
+#define FACTOR  "GaussianDropout, written out in training mode"
+#define KEPT    "nothing: the network is random in inference, too"
+#define SEEDED  "nothing: it draws the same numbers in every run"
 
 static const struct {
     const char *graph;
@@ -143,8 +199,9 @@ static const struct {
     /* a mean that stays, what the network computes, several uses, another shape, what is taken from noise, a constant */
     { ROWS("z = RandomNormalLike <mean = 1.0> (h) y = Add (h, z)"), "random numbers", "not known as noise", KEPT,
       NULL },
-    { ROWS("z = RandomNormalLike (h) y = Mul (h, z)"), "random numbers", "not known as noise", KEPT, NULL },
-    { ROWS("e = Exp (h) z = RandomNormalLike (h) n = Mul (e, z) y = Add (h, n)"), "random numbers",
+    { ROWS("z = RandomNormalLike (h) y = Mul (h, z)"), SAMPLED, "'y' does so", KEPT, NULL },
+    { ROWS("e = Exp (h) z = RandomNormalLike (h) n = Mul (e, z) y = Add (h, n)"), SAMPLED, "'n' does so", KEPT, NULL },
+    { ROWS("e = Exp (h) z = RandomNormalLike <mean = 0.5> (h) n = Mul (e, z) y = Add (h, n)"), "random numbers",
       "not known as noise", KEPT, NULL },
     { ROWS("z = RandomNormalLike (h) n = Add (h, z) y = Mul (n, z)"), "random numbers", "not known as noise", KEPT,
       NULL },
@@ -177,7 +234,7 @@ START_TEST(noise_is_called_what_it_is)
     ck_assert_str_eq(f->found, noises[_i].found);
     ck_assert_msg(strstr(f->evidence, noises[_i].evidence), "%s", f->evidence);
     ck_assert_msg(strncmp(f->done, noises[_i].done, strlen(noises[_i].done)) == 0, "%s", f->done);
-    ck_assert_int_eq(f->certainty, noises[_i].ops ? LIKELY : DOUBTFUL);
+    ck_assert_int_eq(f->certainty, strcmp(f->found, "random numbers") ? LIKELY : DOUBTFUL);
     ck_assert((strstr(f->done, "(none: ") != NULL) == (noises[_i].ops != NULL));
     ck_assert_ptr_eq(t.adapt.model, t.file);
     end();
@@ -283,6 +340,7 @@ Suite *suite(void)
     Suite *s = suite_create("adapt_random");
 
     add_tests(s, dropout_is_found_in_any_form, sizeof dropouts / sizeof *dropouts);
+    add_tests(s, what_has_no_operator_is_told, sizeof others / sizeof *others);
     add_tests(s, noise_is_called_what_it_is, sizeof noises / sizeof *noises);
     add_tests(s, noise_goes_by_either_name, 4);
     add_tests(s, numbers_that_were_drawn_once_are_constant, sizeof drawn / sizeof *drawn);

@@ -59,7 +59,11 @@ END_TEST
     "<float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, float[2] i " \
     "= {0,1}, float[1,1,1,1] n = {3}> "
 #define TAKEN ": a layer without a bias (likely): it gets one of zeros: the exporter has taken that away\n"
-#define FLAT  "g (float[N,2,2] x) => (float[N,2,2] y) "
+#define SURE  ": a layer without a bias (certain): it gets one of zeros: the exporter has taken that away\n"
+#define MADE_OF(target, arguments)                                                                                     \
+    "pkg.torch.onnx.fx_node",                                                                                          \
+        "%n : [num_users=1] = call_function[target=torch.ops.aten." target "](args = " arguments ", kwargs = {})"
+#define FLAT "g (float[N,2,2] x) => (float[N,2,2] y) "
 #define MATRICES                                                                                                       \
     "<float[2,2] w = {1,2,3,4}, float[2,2] u = {4,3,2,1}, float[2] b = {1,5}, float[2] z = {0,0}, int64[3] s = "       \
     "{-1,2,2}, float three = {3}> "
@@ -97,6 +101,28 @@ static const struct adapt_case biases[] = {
       .found = "c" TAKEN,
       .ops = "Conv Relu Conv",
       .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    /* it takes zeros away, too, that stood for a bias that there was not: the node's metadata tell which it was */
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 0, MADE_OF("conv2d.default", "(%x, %p_c_weight, None, [1, 1], [1, 1])") },
+      .found = "" },
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 0, MADE_OF("convolution.default", "(%x, %p_c_weight, %p_c_bias, [1, 1])") },
+      .found = "c" SURE,
+      .ops = "Conv Relu Conv",
+      .values = { { "c/bias", "trainable", { 0, 0 } } } },
+    { .text = FROM("pytorch") "g (float[N,2] x) => (float[N,2] y) "
+                              "<float[2,2] w = {1,2,3,4}> { [\"c\"] h = Gemm (x, w) y = Relu (h) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromGemm" },
+      .more = { 0, MADE_OF("linear.default", "(%x, %p_c_weight)") },
+      .found = "" },
+    { .text = FROM("pytorch") IMAGE WEIGHTS "{ [\"c\"] h = Conv (x, w) r = Relu (h) y = Conv (r, u, b) }",
+      .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
+      .more = { 0, MADE_OF("conv2d.default", "(%x, %p_c_weight, None, [1, 1], [1, 1])") },
+      .as = "c=bias",
+      .found = "c" TAKEN,
+      .ops = "Conv Relu Conv" },
     { .text = FROM("pytorch") IMAGE "<float[2,2,1,1] w = {1,2,3,4}, float[2,1,1] q = {1,5}>\n"
                                     "{ [\"c\"] h = Conv (x, w) [\"k\"] k = Conv (h, w) y = Add (k, q) }",
       .metadata = { 0, "pkg.onnxscript.rewriter.rule_name", "RemoveOptionalBiasFromConv" },
@@ -310,6 +336,39 @@ END_TEST
 START_TEST(a_bias_of_zeros_comes_back)
 {
     expect_case(&biases[_i]);
+}
+END_TEST
+
+/* -- tokens of zeros -- */
+
+/* As TensorFlow repeats it for each sample. */
+#define TOKEN(name, numbers)                                                                                           \
+    HEAD "g (float[N,3,2] x) => (float[N,4,2] y) <float[1,1,1,2] " name " = {" numbers                                 \
+         "}, float[2,2] w = {1,2,3,4},\n"                                                                              \
+         " int64[1] zero = {0}, int64[1] one = {1}, int64[3] shape = {-1,1,2}>\n"                                      \
+         "{ h = MatMul (x, w) s = Shape (x) b = Slice (s, zero, one) r = Concat <axis = 0> (one, b, one, one)\n"       \
+         "  k = Tile (" name ", r) l = Reshape (k, shape) y = Concat <axis = 1> (l, h) }"
+
+static const struct adapt_case tokens[] = {
+    { .text = TOKEN("t", "0,0"),
+      .found = "t: zeros that are joined to each sample (doubtful): nothing: they are constant\n",
+      .values = { { "t", "constant", { 0, 0 } } } },
+    { .text = TOKEN("t", "0,0"), .as = "t=trainable", .found = "", .values = { { "t", "trainable", { 0, 0 } } } },
+    { .text = TOKEN("t", "0,0"), .as = "t=constant", .found = "" },
+    { .text = TOKEN("t", "0,0"), .metadata = { -1, "kiln.role.t", "constant" }, .found = "" },
+    { .text = TOKEN("class_token", "0,0"), .found = "", .values = { { "class_token", "trainable", { 0, 0 } } } },
+    { .text = TOKEN("t", "0,1"), .found = "", .values = { { "t", "trainable", { 0, 1 } } } },
+    { .text = TOKEN("t", "1,1"), .found = "", .values = { { "t", "constant", { 1, 1 } } } },
+    { .text =
+          HEAD "g (float[N,2] x) => (float[N,4] y) <float[1,2] t = {0,0}, int64[1] zero = {0}, int64[1] one = {1}>\n"
+               "{ h = Relu (x) s = Shape (x) b = Slice (s, zero, one) r = Concat <axis = 0> (b, one)\n"
+               "  k = Tile (t, r) y = Concat <axis = 1> (k, h) }",
+      .found = "" }, /* of no sequence */
+};
+
+START_TEST(zeros_may_be_a_token)
+{
+    expect_case(&tokens[_i]);
 }
 END_TEST
 
@@ -778,6 +837,7 @@ Suite *suite(void)
     Suite *s = suite_create("adapt_repairs");
 
     add_tests(s, a_factor_goes_back_to_its_layer, COUNT(products));
+    add_tests(s, zeros_may_be_a_token, COUNT(tokens));
     add_tests(s, a_bias_of_zeros_comes_back, COUNT(biases));
     add_tests(s, what_may_be_lost_beside_is_told, 3);
     add_tests(s, a_beta_of_zeros_comes_back, COUNT(betas));

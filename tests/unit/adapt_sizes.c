@@ -156,6 +156,37 @@ START_TEST(data_decide)
 }
 END_TEST
 
+/* A state that stands behind its layers is given, and measured, by sample. */
+START_TEST(a_state_is_measured_by_sample)
+{
+    static float x[3 * 2] = { 1, 2, 3, 4, 5, 6 }, layers[3 * 2 * 1] = { 1, 10, 2, 20, 6, 60 };
+    static int64_t labels[3];
+    struct column inputs[2] = { { .name = "x" }, { .name = "h" } }, y = { .name = "y" };
+    struct model *m = model_of(HEAD "g (float[N,2] x, float[2,N,1] h) => (float[N,1] y) <int64 one = {1}> "
+                                    "{ a = Constant <value_ints = [1]> () l = Gather (h, one) "
+                                    "s = ReduceSum <keepdims = 1> (x, a) y = Add (l, s) }");
+    const struct data_options o = { 0 };
+    struct moments of = { .at = graph_find(m->graph, "l"), .axis = 1 };
+    struct dataset d;
+    const struct calibration c = { .data = &d, .threads = 1, .batch = 2 };
+
+    arena = (struct arena){ .budget = &budget };
+    ck_assert(tensor_shape(&inputs[0].values, F32, 2, (const int64_t[]){ 3, 2 }));
+    ck_assert(tensor_shape(&inputs[1].values, F32, 3, (const int64_t[]){ 3, 2, 1 }));
+    ck_assert(tensor_shape(&y.values, I64, 1, (const int64_t[]){ 3 }));
+    inputs[0].values.data = x;
+    inputs[1].values.data = layers;
+    y.values.data = labels;
+    expect_ok(dataset_of_arrays(&d, 2, inputs, 1, &y, &o, &budget, &report));
+    expect_ok(calibrate(m, &c, &of, 1, &arena, &report));
+    ck_assert_int_eq(of.count, 3);
+    ck_assert_double_eq(of.mean[0], 30); /* of 10, 20 and 60: the second layer's */
+    dataset_release(&d);
+    arena_release(&arena);
+    model_free(m);
+}
+END_TEST
+
 /* -- elsewhere -- */
 
 /* Constants that are looked for before anybody knows the data. */
@@ -196,6 +227,7 @@ Suite *suite(void)
 
     add_tests(s, sizes_are_found, COUNT(cases));
     add_tests(s, data_decide, COUNT(told));
+    add_test(s, a_state_is_measured_by_sample);
     add_test(s, a_trainer_finds_them);
     add_test(s, a_head_is_found_behind_them);
     return s;

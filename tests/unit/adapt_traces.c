@@ -384,7 +384,10 @@ END_TEST
 #define UNBIASED                   "Conv BatchNormalization Relu"
 #define FRESH                      "never trained: mean 0, variance 1, epsilon "
 #define TORCH                      INTO("Conv", "PyTorch (TorchScript)", "likely")
-#define RULE_KEY                   "pkg.onnxscript.rewriter.rule_name"
+#define TOLD(target, arguments)                                                                                        \
+    "pkg.torch.onnx.fx_node", "%n : [num_users=1] = call_function[target=torch.ops.aten." target                       \
+                              ".default](args = (%x, " arguments "), kwargs = {})"
+#define RULE_KEY "pkg.onnxscript.rewriter.rule_name"
 #define DRAWN(last)                                                                                                    \
     HEAD "g (float[N,3,2,2] x) => (float[N,4,2,2] y)\n"                                                                \
          "<float[4,3,1,1] w = {0.01,0.02,-0.03,0.05,-0.06,0.09,0.08,0,-0.04,0.06,0.04," last "},\n"                    \
@@ -397,6 +400,22 @@ END_TEST
          " float[2] me = " mean ", float[2] va = " variance ">\n"                                                      \
          "{ [\"/l/Conv\"] h = Conv (x, \"onnx::Conv_8\", \"onnx::Conv_9\") r = Relu (h)\n"                             \
          "  y = BatchNormalization (r, ga, be, me, va) }"
+/* PyTorch, of affine=False: a layer that it was folded into, and two that stand for themselves. */
+#define PLAIN(bias, second, scale)                                                                                     \
+    FROM("pytorch")                                                                                                    \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                     \
+    "<float[2,2,1,1] \"onnx::Conv_23\" = {1,2,3,4}, float[2] \"onnx::Conv_24\" = {0.5,-2},\n"                          \
+    " float[2,2,1,1] \"5.weight\" = {2,-1,1,3}, float[2] \"5.bias\" = {0,1}, float[2] \"6.weight\" = {1,1},\n"         \
+    " float[2] m = {0,0}, float[2] v = {1,1}>\n"                                                                       \
+    "{ o = Constant <value: tensor = float[2] {1,1}> () z = Constant <value: tensor = float[2] {0,0}> ()\n"            \
+    "  [\"/l/Conv\"] h = Conv (x, \"onnx::Conv_23\", \"onnx::Conv_24\") r = Relu (h)\n"                                \
+    "  [\"/b/Norm\"] p = BatchNormalization (r, o, z, m, v) q = Conv (p, \"5.weight\"" bias ")\n"                      \
+    "  " second " = BatchNormalization (q, " scale ", z, m, v) }"
+#define NORMALS(l)                                                                                                     \
+    "/b/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"                    \
+    "/c/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"                    \
+    "l" TORCH l
+#define PLAIN_OPS "Constant Constant Conv BatchNormalization Relu BatchNormalization Conv BatchNormalization"
 /* onnxoptimizer: a layer and its normalisation, by nodes. */
 #define OPTIMIZED(own)                                                                                                 \
     HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                \
@@ -506,7 +525,9 @@ static const struct adapt_case folded[] = {
       .ops = "Conv BatchNormalization Relu Conv BatchNormalization",
       .values = { { "a/gamma", "trainable", { 1, 1 } },
                   { "b/gamma", "trainable", { 1, 1 } },
-                  { "b/beta", "trainable", { .1, -.2 } },
+                  { "a/beta", "trainable", { 0, 0 } },
+                  { "b/beta", "trainable", { 0, 0 } }, /* PyTorch draws biases, and no betas */
+                  { "onnx::Conv_10", "trainable", { .1000005, -.200001 } },
                   { "v", "trainable", { 5.000025, 6.00003, 7.000035, 8.00004 } } } },
     { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}, float[2,2,1,1] v = "
                    "{5,6,7,8},\n float[2] \"onnx::Conv_9\" = {0,0}, float[2] \"onnx::Conv_10\" = {0.1,-2}>\n"
@@ -542,6 +563,46 @@ static const struct adapt_case folded[] = {
       .found = "l" TORCH MEASURED "1e-05\n",
       .ops = UNBIASED " BatchNormalization" },
     { .text = BARE("l/convolution"), .found = "" },
+    /* what is left of it in the file has neither gamma nor beta, and layers with biases before it */
+    { .text = PLAIN(", \"5.bias\"", "[\"/c/Norm\"] y", "o"),
+      .blind = true,
+      .found = NORMALS(EXACT "1e-05, no gamma, no beta\n"),
+      .ops = PLAIN_OPS,
+      .values = { { "l/gamma", "constant", { 1, 1 } },
+                  { "l/beta", "constant", { 0, 0 } },
+                  { "l/moving_mean", "statistic", { 0, 0 } },
+                  { "l/moving_variance", "statistic", { .06249, .015615 } },
+                  { "onnx::Conv_23", "trainable", { .25, .5, .375, .5 } },
+                  { "onnx::Conv_24", "trainable", { .125, -.25 } } } },
+    { .text = PLAIN("", "[\"/c/Norm\"] y", "o"),
+      .blind = true,
+      .found = NORMALS(EXACT "1e-05, no gamma, no beta\n"),
+      .ops = PLAIN_OPS,
+      .absent = "onnx::Conv_24",
+      .values = { { "l/moving_mean", "statistic", { -.125, .25 } } } },
+    { .text = PLAIN("", "[\"/c/Norm\"] y", "o"),
+      .as = "l=affine",
+      .found = NORMALS(MEASURED "1e-05\n"),
+      .ops = PLAIN_OPS },
+    /* one of several that has them, and one alone, tell nothing; the caller may */
+    { .text = PLAIN("", "[\"/c/Norm\"] y", "\"6.weight\""),
+      .found = "/b/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"
+               "/c/Norm: BatchNormalization without bias (likely): what stands for it is constant\n"
+               "l" TORCH MEASURED "1e-05\n",
+      .ops = PLAIN_OPS },
+    { .text = FROM("pytorch") "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4},\n"
+                              " float[2] \"onnx::Conv_24\" = {0.5,-2}, float[2] m = {0,0}, float[2] v = {1,1}>\n"
+                              "{ o = Constant <value: tensor = float[2] {1,1}> ()\n"
+                              "  z = Constant <value: tensor = float[2] {0,0}> ()\n"
+                              "  [\"/l/Conv\"] h = Conv (x, w, \"onnx::Conv_24\") r = Relu (h)\n"
+                              "  [\"/b/Norm\"] y = BatchNormalization (r, o, z, m, v) }",
+      .found = "/b/Norm: BatchNormalization without scale and bias (likely): what stands for it is constant\n"
+               "l" TORCH MEASURED "1e-05\n",
+      .ops = "Constant Constant Conv BatchNormalization Relu BatchNormalization" },
+    { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),
+      .as = "l=not-affine",
+      .found = "l" TORCH EXACT "1e-05, no gamma, no beta\n",
+      .ops = UNBIASED },
     /* PyTorch, through TorchScript */
     { .text = CONV("onnx::Conv_23", "onnx::Conv_24", "/l/Conv"),
       .found = "l" INTO("Conv", "PyTorch (TorchScript)", "likely") MEASURED "1e-05\n",
@@ -577,6 +638,24 @@ static const struct adapt_case folded[] = {
       .ops = UNBIASED,
       /* the bias goes on doing what it does */
       .values = { { "0.weight", "trainable", { .25, .5, .375, .5 } }, { "0.bias", "trainable", { .125, -.25 } } } },
+    /* epsilon and momentum, which is 1 less PyTorch's, as the node says, in each of its forms */
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, TOLD("_native_batch_norm_legit_no_training", "%p_g, %p_b, %m, %v, 0.3, 0.01") },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "0.01\n",
+      .ops = UNBIASED,
+      .epsilon = .01,
+      .momentum = .7 },
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, TOLD("native_batch_norm", "%p_g, %p_b, %m, %v, False, 0.2, 0.02") },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "0.02\n",
+      .ops = UNBIASED,
+      .epsilon = .02,
+      .momentum = .8 },
+    { .text = CONV("0.weight", "0.weight_bias", "l/conv"),
+      .metadata = { 0, TOLD("_native_batch_norm_legit_no_training", "%p_g, %p_b, %m, %v, 0.0, 0.01") },
+      .found = "l" INTO("Conv", "PyTorch (dynamo)", "certain") MEASURED "0.01\n",
+      .ops = UNBIASED,
+      .momentum = .9 },
     { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, RULE_KEY, "FuseConvPad" }, .found = "" },
     { .text = CONV("0.weight", "0.bias", "l/conv"), .metadata = { 0, "of", "FuseBatchNormIntoConv" }, .found = "" },
     { .text = CONV("0.weight", "weight_bias", "l/conv"), .found = "" },
@@ -799,6 +878,12 @@ static const struct {
     /* the newer exporter of PyTorch says whether there were gamma and beta, whether or not it was trained */
     { BARE("l/conv"), "l", RULE_KEY, "FuseBatchNormIntoConv", .unknown = true,
       .part = "whether it had gamma and beta" },
+    /* and what momentum and epsilon were; for a momentum of None it writes 0 */
+    { BARE("l/conv"), "l", RULE_KEY, "FuseBatchNormIntoConv", .unknown = true, .part = "epsilon" },
+    { BARE("l/conv"), "l", TOLD("batch_norm", "None, None, %m, %v, False, 0.2, 0.01, True"), .part = "epsilon" },
+    { BARE("l/conv"), "l", TOLD("batch_norm", "None, None, %m, %v, False, 0.2, 0.01, True"), .part = "momentum" },
+    { BARE("l/conv"), "l", TOLD("batch_norm", "None, None, %m, %v, False, 0.0, 0.01, True"), .unknown = true,
+      .part = "momentum (0.9 is taken)" },
     { BARE("l/conv"), "l", "pkg.torch.onnx.fx_node",
       "target=torch.ops.aten.batch_norm.default](args = (%x, %p_l_weight, %p_l_bias, %m, %v)",
       .part = "whether it had gamma and beta" },

@@ -56,11 +56,11 @@ static void add_metadata(struct model *m, int node, const char *key, const char 
     Onnx__StringStringEntryProto *e = message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, &report);
     Onnx__NodeProto *n = node >= 0 ? m->proto->graph->node[node] : NULL;
     Onnx__StringStringEntryProto ***list = n ? &n->metadata_props : &m->proto->metadata_props;
-    size_t *count = n ? &n->n_metadata_props : &m->proto->n_metadata_props, room = 0;
+    size_t *count = n ? &n->n_metadata_props : &m->proto->n_metadata_props, room = *count;
 
     expect_ok(e && (e->key = message_string(key, strlen(key), &m->budget, &report)) &&
-              (e->value = message_string(value, strlen(value), &m->budget, &report)) && !*count &&
-              budget_grow(&m->budget, list, &room, 1, sizeof **list, &report));
+              (e->value = message_string(value, strlen(value), &m->budget, &report)) &&
+              budget_grow(&m->budget, list, &room, *count + 1, sizeof **list, &report));
     (*list)[(*count)++] = e;
 }
 

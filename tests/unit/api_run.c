@@ -200,6 +200,16 @@ START_TEST(a_session_tells_what_it_would_do)
     ck_assert_uint_eq(kiln_session_memory(NULL, &most), 0);
     kiln_session_free(s);
     kiln_model_free(m);
+    m = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n" /* the samples of a state are in its second dimension */
+                  "g (float[N,2] x, float[2,N,3] h, float[L,N,7] k) => (float[N,2] y, float[2,N,3] z, float[L,N,7] l)\n"
+                  "{ y = Neg(x) z = Neg(h) l = Neg(k) }");
+    s = session_for(m, 0, NULL);
+    b.count = 0;
+    ok(kiln_session_plan(s, 5, take, &b, &err));
+    ck_assert(memmem(b.data, b.count, "float[2,5,3]", 12) && memmem(b.data, b.count, "float[1,5,7]", 12));
+    expect_text(&b, "float[2,5,3]");
+    kiln_session_free(s);
+    kiln_model_free(m);
     m = open_text("<ir_version: 8, opset_import: [\"\": 17]>\n"
                   "g (float[N,2147483647,8] x) => (float[N,2147483647,8] y) { y = Neg(x) }");
     s = session_for(m, 0, NULL);

@@ -193,8 +193,16 @@ START_TEST(open_dimensions_become_numbers)
     expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_DATA, "has no shape");
     shapes[0] = (kiln_shape){ "b", KILN_MAX_RANK + 1, others };
     expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "has 17 dimensions, must have 0 to 16");
-    shapes[0] = (kiln_shape){ "b", 1, (const int64_t[]){ -1 } };
+    shapes[0] = (kiln_shape){ "b", 1, (const int64_t[]){ -2 } };
     expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "no such shape");
+    shapes[0] = (kiln_shape){ "x", 1, (const int64_t[]){ -1 } }; /* nothing is declared that could stay */
+    expect(kiln_model_edit(&none, m, &o, &err), KILN_BAD_ARGUMENT, "no such shape");
+    shapes[0] = (kiln_shape){ "a", 2, (const int64_t[]){ -1, 5 } }; /* the first stays open */
+    ok(kiln_model_edit(&made, m, &o, &err));
+    text = text_of(made, KILN_FORM_TEXT);
+    ck_assert_ptr_nonnull(strstr(text, "float[N,5] a, float[N] b, seq(float) q) => (float[N,5] y"));
+    free(text);
+    kiln_model_free(made);
     shapes[0] = (kiln_shape){ "x", 2, dims }; /* of any rank */
     ok(kiln_model_edit(&made, m, &o, &err));
     ck_assert_int_eq(kiln_model_input(made, 0)->rank, 2);

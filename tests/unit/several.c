@@ -587,6 +587,96 @@ START_TEST(an_input_needs_a_dimension_for_the_samples)
 }
 END_TEST
 
+/* -- samples in another dimension -- */
+
+/* p = a u + f w + l v, of the two layers of a state. */
+#define STATE(h, turned)                                                                                               \
+    HEAD "g (float[N,1] a, " h " h) => (float[N,1] p)\n"                                                               \
+         "<float[1,1] u = {2}, float[1,1] w = {3}, float[1,1] v = {-1}, int64 zero = {0}, int64 one = {1}>\n"          \
+         "{ " turned " f = Gather(t, zero) l = Gather(t, one) i = MatMul(a, u) j = MatMul(f, w) k = MatMul(l, v)\n"    \
+         "  s = Add(i, j) p = Add(s, k) }"
+static const char state[] = STATE("float[2,N,1]", "t = Identity(h)");
+static const char turned_state[] = STATE("float[N,2,1]", "t = Transpose <perm = [1,0,2]> (h)");
+static const float layers[N][2] = { { 1, 2 }, { 3, -4 }, { 0, 1 }, { -2, .5f } };
+
+static kiln_dataset *data_with_state(void)
+{
+    kiln_tensor *ta = column(a), *th = floats(3, (const int64_t[]){ N, 2, 1 }, layers[0]), *tp = column(p);
+    const kiln_column x[] = { { "a", ta }, { "h", th } }, y = { "p", tp };
+    kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+    kiln_dataset *d;
+
+    o.values = true;
+    ok(kiln_dataset_new_of(&d, x, 2, &y, 1, &o, &err));
+    kiln_tensor_free(ta);
+    kiln_tensor_free(th);
+    kiln_tensor_free(tp);
+    return d;
+}
+
+/* Data have a state for each sample. */
+START_TEST(samples_come_first_where_the_model_has_them_later)
+{
+    const char *const texts[] = { turned_state, state };
+    kiln_dataset *d = data_with_state();
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+    float u[2], w[2];
+    double loss = 0;
+
+    for (int k = 0; k < N; k++)
+        loss += pow(2 * (double)a[k] + 3 * (double)layers[k][0] - (double)layers[k][1] - (double)p[k], 2) / N;
+    o.batch = 3; /* the last one has fewer */
+    o.epochs = 2;
+    for (int k = 0; k < 2; k++) {
+        kiln_trainer *t = trainer_of(texts[k], NULL, 0, d);
+        double values[8];
+
+        ck_assert_int_eq(kiln_trainer_input(t, 1)->rank, 3);
+        ck_assert_int_eq(kiln_trainer_input(t, 1)->dims[1], 2);
+        ok(kiln_trainer_evaluate(t, d, 3, values, &err));
+        ck_assert_double_eq_tol(values[0], loss, 1e-4);
+        ok(kiln_trainer_fit(t, d, &o, NULL, &err));
+        u[k] = value_of(t, "u", "value");
+        w[k] = value_of(t, "w", "value");
+        kiln_trainer_free(t);
+    }
+    ck_assert(u[0] == u[1] && w[0] == w[1] && w[0] != 3);
+    kiln_dataset_free(d);
+}
+END_TEST
+
+static bool look(void *user, const kiln_tensor *const *x, int64_t first, int64_t count)
+{
+    const int64_t *dims = kiln_tensor_dims(x[1]);
+
+    ck_assert(dims[0] == 2 && dims[1] == count && dims[2] == 1);
+    for (int64_t i = 0; i < count; i++)
+        for (int k = 0; k < 2; k++)
+            ck_assert(floats_of(x[1])[k * count + i] == layers[first + i][k]);
+    *(int64_t *)user += count;
+    return true;
+}
+
+/* A session takes what the model declares. */
+START_TEST(batches_have_samples_where_the_model_has_them)
+{
+    const int64_t samples[] = { 3, 1 };
+    kiln_dataset *d = data_with_state();
+    kiln_model *m = open_text(state);
+    kiln_tensor *x[2];
+    int64_t seen = 0;
+
+    ok(kiln_dataset_each(d, m, 3, false, look, &seen, &err));
+    ck_assert_int_eq(seen, N);
+    ok(kiln_dataset_batch(x, d, m, samples, 2, &err));
+    ck_assert_mem_eq(floats_of(x[1]), ((const float[]){ -2, 3, .5f, -4 }), 16);
+    kiln_tensor_free(x[0]);
+    kiln_tensor_free(x[1]);
+    kiln_model_free(m);
+    kiln_dataset_free(d);
+}
+END_TEST
+
 /* A label is named by its place in the data, and by what the model can tell apart. */
 START_TEST(a_label_that_is_no_class_is_found)
 {
@@ -635,6 +725,8 @@ Suite *suite(void)
     add_test(s, trainers_that_are_wrong);
     add_test(s, batches_that_are_wrong);
     add_test(s, an_input_needs_a_dimension_for_the_samples);
+    add_test(s, samples_come_first_where_the_model_has_them_later);
+    add_test(s, batches_have_samples_where_the_model_has_them);
     add_test(s, a_label_that_is_no_class_is_found);
     return s;
 }

@@ -55,9 +55,9 @@ static bool tell_dropouts(struct adapt *a, const struct facts *f, const struct w
     for (size_t k = 0; k < d->count; k++) {
         const struct written_dropout *w = &d->at[k];
         const struct finding none = { .name = facts_name(w->random),
-                                      .found = "random numbers",
-                                      .evidence = w->why_not,
-                                      .certainty = DOUBTFUL,
+                                      .found = w->known_as ? w->known_as : "random numbers",
+                                      .evidence = w->known_as ? w->known_by : w->why_not,
+                                      .certainty = w->known_as ? LIKELY : DOUBTFUL,
                                       .done = staying(f, w->random) };
         struct finding found = { .found = "Dropout, written out in training mode", .certainty = LIKELY };
 
@@ -119,6 +119,12 @@ static bool tell_noise(struct adapt *a, const struct facts *f, const struct writ
                              .certainty = DOUBTFUL,
                              .done = staying(f, n->random) };
 
+    if (n->scaled && !n->node) {
+        found.found = "random numbers, scaled by what the network computes";
+        found.evidence = arena_printf(a->arena, a->report, "'%s' does so, as a variational autoencoder samples",
+                                      facts_name(n->scaled));
+        found.certainty = LIKELY;
+    }
     if (n->node) {
         const double squared = n->deviation * n->deviation;
 

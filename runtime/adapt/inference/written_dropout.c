@@ -1,4 +1,5 @@
 #include "adapt/inference/written_dropout.h"
+#include "adapt/inference/written.h"
 #include "data/element.h"
 #include "ops/random_draw.h"
 #include "ops/registry.h"
@@ -10,11 +11,13 @@ enum { EXPAND = 8, RATIO_IS_INPUT = 12 }; /* opsets, from which on */
 /* What a value is of the numbers that a node draws. */
 enum form_kind {
     NOTHING,
-    NUMBER, /* uniform from [0, 1) */
-    MASK,   /* true with probability p */
-    FACTOR, /* `scale` with probability p, else 0 */
-    ZERO,   /* a factor times 0 */
-    DROPPED /* x * scale with probability p, else 0 */
+    NUMBER,  /* uniform from [0, 1) */
+    MASK,    /* true with probability p */
+    FACTOR,  /* `scale` with probability p, else 0 */
+    ZERO,    /* a factor times 0 */
+    SHIFTED, /* a factor and a number */
+    LOGGED,  /* made of numbers from [0, 1) by constants, and by `logs` logarithms */
+    DROPPED  /* x * scale with probability p, else 0 */
 };
 
 struct form {
@@ -22,10 +25,12 @@ struct form {
     struct written_dropout *of;
     const struct value *x, *numbers; /* that count, in the shape in which they do */
     double p, scale;
+    int logs;
 };
 
 struct search {
     const struct facts *facts;
+    struct written_dropouts *out;
     struct form *forms; /* by value id */
 };
 
@@ -161,17 +166,72 @@ static bool choice(const struct search *s, const struct node *n, struct form *ou
     return true;
 }
 
+/* A factor and a number: less its scale it is that of what goes. */
+static bool shift(const struct search *s, const struct node *n, struct form *out)
+{
+    const int at = form_of(s, n->in[0]) ? 0 : 1;
+    const struct form *a = form_of(s, n->in[at]);
+    double c;
+
+    if (!a || a->kind != FACTOR || !facts_number(s->facts, n->in[1 - at], &c))
+        return false;
+    *out = *a;
+    out->kind = c == -a->scale ? FACTOR : SHIFTED;
+    out->scale = c == -a->scale ? c : a->scale;
+    out->p = c == -a->scale ? 1 - a->p : a->p;
+    return true;
+}
+
+/* What takes the place of what goes is one number: y = keep ? x : alpha', scaled and shifted at once or later. */
+static bool is_alpha(const struct form *dropped, const struct form *other)
+{
+    return dropped->kind == DROPPED && (other->kind == FACTOR || other->kind == SHIFTED) && other->scale < 0 &&
+           fabs(dropped->p + other->p - 1) < 1e-6;
+}
+
 static bool sum(const struct search *s, const struct node *n, struct form *out)
 {
     const struct form *a = form_of(s, n->in[0]), *b = form_of(s, n->in[1]);
 
+    if (shift(s, n, out))
+        return true;
+    if (a && b && a->of == b->of && (is_alpha(a, b) || is_alpha(b, a))) {
+        a->of->known_as = "AlphaDropout, written out in training mode";
+        a->of->known_by = "one number below 0 takes the place of what goes";
+    }
     if (!a || !b || a->of != b->of || (a->kind == ZERO) == (b->kind == ZERO))
         return false;
     *out = a->kind == ZERO ? *b : *a;
     return out->kind == DROPPED;
 }
 
-static bool follow(const struct search *s, const struct node *n, struct form *out)
+/* Numbers by which constants and functions of one variable make others, whatever they are. */
+static bool vary(const struct search *s, const struct node *n, struct form *out)
+{
+    const struct form *a = NULL;
+
+    for (int k = 0; k < n->inputs; k++) {
+        const struct form *f = form_of(s, n->in[k]);
+
+        if (f && (f->kind == NUMBER || f->kind == LOGGED))
+            a = f;
+        else if (!f && n->in[k] && s->facts->active[n->in[k]->id])
+            return false;
+    }
+    if (!a || !(node_is(n, &op_log) || node_is(n, &op_neg) || node_is(n, &op_clip) || node_is(n, &op_where) ||
+                node_is(n, &op_add) || node_is(n, &op_sub) || node_is(n, &op_mul) || node_is(n, &op_div)))
+        return false;
+    *out = *a;
+    out->kind = LOGGED;
+    out->logs += node_is(n, &op_log);
+    if (out->logs == 2) {
+        out->of->known_as = "noise of Gumbel's distribution";
+        out->of->known_by = "the logarithm of its numbers' logarithm";
+    }
+    return true;
+}
+
+static bool follow_one(const struct search *s, const struct node *n, struct form *out)
 {
     if (node_is(n, &op_where))
         return choice(s, n, out);
@@ -186,6 +246,11 @@ static bool follow(const struct search *s, const struct node *n, struct form *ou
     if (node_is(n, &op_mul) || node_is(n, &op_div))
         return product(s, n, out);
     return comparison(s, n, out);
+}
+
+static bool follow(const struct search *s, const struct node *n, struct form *out)
+{
+    return follow_one(s, n, out) || vary(s, n, out);
 }
 
 /* -- what is Dropout -- */
@@ -314,34 +379,34 @@ static const char *others_of(const struct node *n)
                : "it draws classes";
 }
 
+static void look(struct search *s, const struct node *n)
+{
+    struct form made = { .kind = NOTHING };
+
+    if (!n->out[0] || n->graphs)
+        return;
+    if (draws(n)) {
+        s->out->at[s->out->count] = (struct written_dropout){ .random = n };
+        made = drawn(s, n, &s->out->at[s->out->count++]);
+    } else if (!follow(s, n, &made)) {
+        return;
+    } else if (made.kind != DROPPED) {
+        made.numbers = n->out[0];
+    }
+    if (made.kind == DROPPED)
+        note_result(s, n, &made);
+    s->forms[n->out[0]->id] = made;
+}
+
 bool written_dropouts_find(struct written_dropouts *out, const struct facts *f, struct arena *arena, struct report *r)
 {
-    const struct graph *g = f->model->graph;
-    struct search s = { .facts = f };
+    struct search s = { .facts = f, .out = out };
 
     *out = (struct written_dropouts){ 0 };
-    out->at = arena_array(arena, g->node_count, sizeof *out->at, r);
-    s.forms = arena_array(arena, g->value_count, sizeof *s.forms, r);
-    if (!out->at || !s.forms)
+    if (!written_room(f, &out->at, sizeof *out->at, &s.forms, sizeof *s.forms, arena, r))
         return false;
-    for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
-        struct form made = { .kind = NOTHING };
-
-        if (!n->out[0] || n->graphs)
-            continue;
-        if (draws(n)) {
-            out->at[out->count] = (struct written_dropout){ .random = n };
-            made = drawn(&s, n, &out->at[out->count++]);
-        } else if (!follow(&s, n, &made)) {
-            continue;
-        } else if (made.kind != DROPPED) {
-            made.numbers = n->out[0];
-        }
-        if (made.kind == DROPPED)
-            note_result(&s, n, &made);
-        s.forms[n->out[0]->id] = made;
-    }
+    for (size_t k = 0; k < f->model->graph->node_count; k++)
+        look(&s, f->model->graph->nodes[k]);
     for (size_t k = 0; k < out->count; k++)
         if (!out->at[k].y && !out->at[k].why_not)
             out->at[k].why_not = others_of(out->at[k].random);

@@ -5,7 +5,11 @@
  *
  * however that is written: the comparison the other way round, behind a Not, the product with what it is cast to or a
  * Where, x scaled before or behind it, perhaps before a Transpose; or with Bernoulli in the place of the comparison, as
- * PyTorch writes torch.bernoulli. */
+ * PyTorch writes torch.bernoulli.
+ *
+ * Two others that draw such numbers are known, too, and stay as they are: AlphaDropout, which has no operator, and which
+ * Keras applies in inference as well where it was called with training=True; and the noise of Gumbel's distribution,
+ * -log (-log (uniform)), by which a network draws classes whether or not it is trained. */
 #ifndef KILN_ADAPT_WRITTEN_DROPOUT_H
 #define KILN_ADAPT_WRITTEN_DROPOUT_H
 
@@ -15,6 +19,7 @@ struct written_dropout {
     const struct node *random; /* draws the numbers, of any distribution but the normal one */
     const struct value *x, *y; /* NULL: it is none, and why: */
     const char *why_not;
+    const char *known_as, *known_by; /* which other thing it is, and what tells; NULL: that is not known */
     const struct node *scale; /* the product, before x or before Transposes that x is behind; NULL: not before x */
     double ratio;
     bool spread;                 /* a number counts for several values: y = x * Dropout(ones) */

@@ -1,4 +1,5 @@
 #include "adapt/inference/written_noise.h"
+#include "adapt/inference/written.h"
 #include "ops/gemm.h"
 #include "ops/random_draw.h"
 #include "ops/registry.h"
@@ -15,6 +16,7 @@ struct form {
 
 struct search {
     const struct facts *facts;
+    struct written_noises *out;
     struct form *forms; /* by value id */
 };
 
@@ -85,6 +87,8 @@ static void note(const struct search *s, const struct node *n)
     const struct value *x = a ? n->in[1 - at] : NULL;
     const bool sum = node_is(n, &op_add) || (node_is(n, &op_sub) && at == 1), factor = node_is(n, &op_mul);
 
+    if (factor && x && s->facts->active[x->id] && !form_of(s, x) && fabs(a->mean) <= NEAR && a->deviation > 0)
+        a->of->scaled = n;
     if (note_gemm(s, n) || !x || !s->facts->active[x->id] || form_of(s, x) || (!sum && !factor) ||
         fabs(a->mean - (factor ? 1 : 0)) > NEAR || !(a->deviation > 0) || !keeps_shape(s, x, n))
         return;
@@ -99,33 +103,36 @@ static bool is_single(const struct search *s, const struct node *n)
     return n->out[0] && s->facts->readers[n->out[0]->id] == 1;
 }
 
+static void look(struct search *s, const struct node *n)
+{
+    struct form made = { 0 };
+
+    if (!n->out[0] || n->graphs)
+        return;
+    if (draws(n)) {
+        const struct draw_attrs *a = n->attrs;
+
+        s->out->at[s->out->count] = (struct written_noise){ .random = n };
+        made = (struct form){ &s->out->at[s->out->count++], (double)a->base, a->factor };
+    } else if (facts_place(s->facts, n) < 0) {
+        return;
+    } else if (!follow(s, n, &made)) {
+        note(s, n);
+        return;
+    }
+    if (is_single(s, n))
+        s->forms[n->out[0]->id] = made;
+}
+
 bool written_noises_find(struct written_noises *out, const struct facts *f, struct arena *arena, struct report *r)
 {
-    const struct graph *g = f->model->graph;
-    struct search s = { .facts = f };
+    struct search s = { .facts = f, .out = out };
 
     *out = (struct written_noises){ 0 };
-    out->at = arena_array(arena, g->node_count, sizeof *out->at, r);
-    s.forms = arena_array(arena, g->value_count, sizeof *s.forms, r);
-    if (!out->at || !s.forms)
+    if (!written_room(f, &out->at, sizeof *out->at, &s.forms, sizeof *s.forms, arena, r))
         return false;
-    for (size_t k = 0; k < g->node_count; k++) {
-        const struct node *n = g->nodes[k];
-        struct form made = { 0 };
-
-        if (draws(n)) {
-            const struct draw_attrs *a = n->attrs;
-
-            out->at[out->count] = (struct written_noise){ .random = n };
-            made = (struct form){ &out->at[out->count++], (double)a->base, a->factor };
-        } else if (!n->out[0] || n->graphs || facts_place(f, n) < 0 || !follow(&s, n, &made)) {
-            if (n->out[0] && !n->graphs && facts_place(f, n) >= 0)
-                note(&s, n);
-            continue;
-        }
-        if (is_single(&s, n))
-            s.forms[n->out[0]->id] = made;
-    }
+    for (size_t k = 0; k < f->model->graph->node_count; k++)
+        look(&s, f->model->graph->nodes[k]);
     return true;
 }
 

@@ -4,7 +4,10 @@
  *   GaussianNoise     y = x + stddev * z
  *   GaussianDropout   y = x * (1 + sqrt(rate / (1 - rate)) * z)
  *
- * The standard has no operator that does so in training alone. */
+ * The standard has no operator that does so in training alone.
+ *
+ * Numbers that a value of the network scales are no layer: so a variational autoencoder samples, mean + exp (.5 * log of the
+ * variance) * z, in inference as in training. */
 #ifndef KILN_ADAPT_WRITTEN_NOISE_H
 #define KILN_ADAPT_WRITTEN_NOISE_H
 
@@ -15,8 +18,9 @@ struct written_noise {
     const struct value *x; /* without noise; NULL: it is no such layer, or x is what `node` makes without its summand */
     const struct node *node; /* adds it, or multiplies by it; NULL: it is no such layer */
     bool factor;
-    double deviation; /* of what is added, or of the factor */
-    bool gone;        /* it is to be taken out */
+    const struct node *scaled; /* multiplies them by what the network computes; NULL */
+    double deviation;          /* of what is added, or of the factor */
+    bool gone;                 /* it is to be taken out */
 };
 
 struct written_noises {

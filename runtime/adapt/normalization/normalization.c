@@ -99,7 +99,7 @@ double site_momentum(const struct search *s, const struct site *t)
 {
     const double asked = s->adapt->options->momentum;
 
-    return asked > 0 ? asked : is_pytorch(s, t) ? .9 : t->trace->momentum;
+    return asked > 0 ? asked : t->momentum > 0 ? t->momentum : is_pytorch(s, t) ? .9 : t->trace->momentum;
 }
 
 const char *site_exporter(const struct search *s, const struct site *t)
@@ -107,21 +107,34 @@ const char *site_exporter(const struct search *s, const struct site *t)
     return is_pytorch(s, t) ? "PyTorch" : t->trace->exporter;
 }
 
+/* ", that" where it is so: the first of a list has no comma. */
+static void put_if(char out[300], bool is, const char *what)
+{
+    const size_t n = strlen(out);
+
+    if (is)
+        snprintf(out + n, 300 - n, "%s%s", n ? ", " : "", what);
+}
+
 /* What the file does not tell. Of a layer that is computed in it, only the momentum. */
 static void put_unknown(const struct search *search, char out[300], const struct site *s)
 {
     const bool told = s->certainty == CERTAIN && !s->measured && !s->fresh; /* it is computed in the file */
 
-    snprintf(out, 300, "momentum (%g is taken)%s%s%s%s%s%s", site_momentum(search, s),
-             s->guessed_epsilon ? ", epsilon" : "", s->measured ? ", its own running statistics" : "",
-             told || s->told_parameters || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
-             s->layer && !s->keeps_bias && !told               ? ", whether the layer had a bias"
-             : !s->layer && s->fresh && search->bare[s->x->id] ? ", whether the layer before it had a bias"
-                                                               : "",
-             s->scale && !s->fresh ? ", how large its weight was" : "",
-             s->shared      ? ", whether it and others are calls of one layer (so taken)"
-             : s->may_share ? ", whether it and others are calls of one layer"
-                            : "");
+    *out = 0;
+    if (s->momentum <= 0)
+        snprintf(out, 300, "momentum (%g is taken)", site_momentum(search, s));
+    put_if(out, s->guessed_epsilon, "epsilon");
+    put_if(out, s->measured, "its own running statistics");
+    put_if(out, !(told || s->told_parameters || s->asked_parameters || s->no_center || s->no_scale),
+           "whether it had gamma and beta");
+    put_if(out, s->guessed_parameters, "whether it had gamma and beta (affine: it had)");
+    put_if(out, s->layer && !(s->keeps_bias && (s->fresh || !s->guessed_parameters)) && !s->told_bias && !told,
+           "whether the layer had a bias");
+    put_if(out, !s->layer && s->fresh && search->bare[s->x->id], "whether the layer before it had a bias");
+    put_if(out, s->scale && !s->fresh, "how large its weight was");
+    put_if(out, s->shared, "whether it and others are calls of one layer (so taken)");
+    put_if(out, s->may_share && !s->shared, "whether it and others are calls of one layer");
 }
 
 static bool tell_site(struct search *s, const struct site *t, bool kept)
@@ -141,7 +154,7 @@ static bool tell_site(struct search *s, const struct site *t, bool kept)
                                             .evidence = t->evidence,
                                             .certainty = t->certainty,
                                             .done = kept ? "left as it is" : done,
-                                            .unknown = kept ? NULL : unknown });
+                                            .unknown = kept || !*unknown ? NULL : unknown });
 }
 
 /* A bias of zeros is not exported. */
@@ -204,6 +217,7 @@ static bool recover(struct search *s)
     size_t count = 0, missed = 0, *first;
     bool any;
 
+    search_others(s);
     if (!find_sites(s, &sites) || !find_bare(s) || !choose(s, &sites))
         return false;
     first = arena_array(a->arena, sites.count, sizeof *first, a->report);

@@ -32,9 +32,12 @@ struct site {
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
     double *scale;                          /* [channels]: of the layer's weight; NULL: 1 */
     bool no_scale, no_center;               /* it has no gamma, no beta */
-    bool told_parameters;                   /* the file tells whether it has them */
+    bool told_parameters;                   /* the file tells whether it has them, */
+    bool asked_parameters;                  /* or the caller, */
+    bool guessed_parameters;                /* or others, which have none */
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
-    double epsilon;                         /* 0: the file does not tell */
+    bool told_bias;                         /* the file tells whether the layer had a bias */
+    double epsilon, momentum;               /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
     int64_t step;                           /* the number of this call of a layer that takes one step after the other */
     const char *evidence;                   /* memory of the arena */
@@ -56,7 +59,8 @@ struct search {
     const bool *active;   /* by value id: depends on the input */
     struct node const *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     const struct parameters *parameters;
-    const bool *bare; /* by value id: made by layers of which one has no bias, and only passed on */
+    const bool *bare;                 /* by value id: made by layers of which one has no bias, and only passed on */
+    bool others_plain, others_biased; /* search_others */
 };
 
 /* What is left of BatchNormalization by some exporter. */
@@ -65,6 +69,7 @@ struct trace {
     const char *exporter;     /* "Keras 3 on TensorFlow" */
     double epsilon, momentum; /* that its framework's layers have where nothing is said */
     double gain; /* its framework's weights begin with this variance, times what a unit adds up; 0: not to be asked */
+    bool draws_biases; /* its framework's biases begin as weights do, its betas with zeros */
     /* Does it begin at `n`? All that is found goes into the site, which is zeroed but for the trace and bias = -1. */
     bool (*find)(const struct search *s, const struct node *n, struct site *out);
 };
@@ -82,6 +87,12 @@ struct sites {
 /* Tells of layers that names speak of and that are not among the sites, *missed of them. *any: there is some
  * BatchNormalization node. */
 bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *missed, bool *any);
+
+/* -- others.c -- */
+
+/* Looks whether the BatchNormalization nodes that the file still has, two or more, have neither gamma nor beta, and the layers
+ * before them a bias. */
+void search_others(struct search *s);
 
 /* -- statistics.c -- */
 

@@ -169,6 +169,20 @@ static void choose_fresh(struct search *s, const struct sites *sites, const size
         sites->at[k].fresh = sites->at[first[k]].fresh;
 }
 
+/* What is added by a layer that was never trained is a bias that was drawn: beta is 0 still. */
+static void keep_drawn_biases(const struct sites *sites)
+{
+    for (size_t k = 0; k < sites->count; k++) {
+        struct site *t = &sites->at[k];
+
+        if (sites->kept[k] || !t->fresh || !t->layer || !t->trace->draws_biases || !t->summand ||
+            (channels_are_one(t->summand, t->channels) && t->summand[0] == 0))
+            continue;
+        t->keeps_bias = true;
+        t->summand = NULL;
+    }
+}
+
 static void choose_epsilon(struct search *s, const struct sites *sites)
 {
     const double asked = s->adapt->options->epsilon, shown = shown_epsilon(sites);
@@ -447,6 +461,7 @@ bool sites_complete(struct search *s, struct sites *sites, size_t *first)
     if (!moments || !sites_find_shared(s, sites, first))
         return false;
     choose_fresh(s, sites, first);
+    keep_drawn_biases(sites);
     choose_epsilon(s, sites);
     if (!sites_find_scales(s, sites, first) || !measure(s, sites, first, moments) ||
         !let_lagging_begin(s, sites, first, moments))

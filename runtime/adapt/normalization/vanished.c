@@ -1,10 +1,12 @@
 /* Biases of zeros, which are not exported: a layer that was never trained has lost its bias, and with it parameters that
- * train. PyTorch's newer exporter says so in the node's metadata (a rule RemoveOptionalBiasFrom...). tf2onnx does not:
+ * train. PyTorch's newer exporter says so in the node's metadata (a rule RemoveOptionalBiasFrom..., which takes those of
+ * zeros away that stood for none, too: "fx_node" tells). tf2onnx does not:
  * where no layer of the file has one they come back. What its normalisations have lost: vanished_normalization.c. */
 #include "adapt/normalization/vanished.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include "plan/program.h"
+#include "train/affine.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -125,7 +127,8 @@ static bool add_bias(struct vanished *v, const struct node *n, int bias, const c
                            (const char *const[]){ n->in[0]->name, n->in[1]->name, name });
 }
 
-static bool give_bias(struct vanished *v, const struct node *n, int bias, const char *rule)
+/* `told`: it is known that there was one. */
+static bool give_bias(struct vanished *v, const struct node *n, int bias, const char *rule, bool told)
 {
     const struct tensor *out = &v->facts.types->types[n->out[0]->id];
     const struct tensor like = { .dtype = out->dtype, .rank = 1, .dims = { out->dims[bias >= 0 ? 1 : out->rank - 1] } };
@@ -140,11 +143,13 @@ static bool give_bias(struct vanished *v, const struct node *n, int bias, const 
                       &(struct finding){ .name = *n->name ? n->name : n->out[0]->name,
                                          .found = "a layer without a bias",
                                          .evidence = rule ? rule : name,
-                                         .certainty = rule ? LIKELY : DOUBTFUL,
+                                         .certainty = told   ? CERTAIN
+                                                      : rule ? LIKELY
+                                                             : DOUBTFUL,
                                          .done = rule ? "it gets one of zeros: the exporter has taken that away"
                                                       : "it gets one of zeros, as Keras' layers begin with: zeros are "
                                                         "not exported, and no layer of the file has any",
-                                         .unknown = "whether it had one (no-bias: it has none)" });
+                                         .unknown = told ? NULL : "whether it had one (no-bias: it has none)" });
 }
 
 /* Has any layer learned a bias? Then those that have none had none. */
@@ -225,15 +230,18 @@ static bool give_all(struct vanished *v, const struct graph *g, bool by_rule)
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
         const char *chosen, *rule = by_rule ? rule_of(v, n) : NULL;
-        bool may = true;
+        const enum affine told = rule ? affine_bias_told(v->facts.model, n) : AFFINE_UNSAID;
+        bool may;
 
         if ((by_rule && !rule) || !is_layer(v, n, &bias) || (bias >= 0 && n->inputs > bias && n->in[bias]) ||
             (by_rule && v->read[n->out[0]->id] & READ_NORMAL))
             continue;
         chosen = adapt_choice(v->adapt, choices, n->name, n->in[1]->name);
+        may = chosen || told != AFFINE_NONE;
         if (!by_rule && !may_have_had(v, n, chosen, &may))
             return false;
-        if (may && (!chosen || strcmp(chosen, "bias") == 0) && !give_bias(v, n, bias, rule))
+        if (may && (!chosen || strcmp(chosen, "bias") == 0) &&
+            !give_bias(v, n, bias, rule, told == AFFINE_PARAMETER && !chosen))
             return false;
     }
     return true;

@@ -3,7 +3,7 @@
  *
  * The node's metadata say so: "pkg.onnxscript.rewriter.rule_name" names a rule FuseBatchNormInto..., and
  * "pkg.torch.onnx.class_hierarchy" has a BatchNorm; "pkg.torch.onnx.fx_node" has None in the place of a gamma and a beta
- * that it had not. A bias that was not there is called "0.weight_bias". */
+ * that it had not, and momentum and epsilon. A bias that was not there is called "0.weight_bias". */
 #include "adapt/normalization/normalization.h"
 #include "base/text.h"
 #include "train/affine.h"
@@ -31,6 +31,7 @@ static void read_arguments(const struct search *s, const struct node *n, struct 
     out->told_parameters = gamma != AFFINE_UNSAID && beta != AFFINE_UNSAID;
     out->no_scale = gamma == AFFINE_NONE;
     out->no_center = beta == AFFINE_NONE;
+    affine_batch_norm_told(m, n, &out->epsilon, &out->momentum);
 }
 
 static bool find(const struct search *s, const struct node *n, struct site *out)
@@ -48,6 +49,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
                    strcmp(bias->name + length - 12, ".weight_bias") == 0))
         return false;
     search_name(s, out, n);
+    out->told_bias = bias;
     if (bias && !(length > 12 && strcmp(bias->name + length - 12, ".weight_bias") == 0)) {
         out->keeps_bias = true; /* a bias that was there keeps its name */
         out->summand = NULL;
@@ -65,5 +67,6 @@ const struct trace trace_folded_dynamo = {
     .epsilon = 1e-5,
     .momentum = .9,
     .gain = 1. / 3,
+    .draws_biases = true,
     .find = find,
 };

@@ -35,5 +35,6 @@ const struct trace trace_folded_onnxsim = {
     .epsilon = 1e-5,
     .momentum = .9,
     .gain = 1. / 3,
+    .draws_biases = true,
     .find = find,
 };

@@ -370,6 +370,21 @@ START_TEST(a_newer_opset_is_refused_where_it_is_used)
 }
 END_TEST
 
+/* As skl2onnx writes it. */
+START_TEST(an_opset_that_is_imported_again_is_one)
+{
+    struct fixture f;
+    float x = 3;
+
+    begin(&f, "<ir_version: 10, opset_import: [\"\": 17, \"ai.onnx.ml\": 1, \"ai.onnx\": 17, \"ai.onnx.ml\": 1]>\n"
+              "g (float x) => (float y) { y = ai.onnx.ml.Binarizer(x) }");
+    set(&f, "x", F32, 0, NULL, &x);
+    run_ok(&f);
+    ck_assert(floats(&f, 0, 1)[0] == 1);
+    end(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("ml");
@@ -378,6 +393,7 @@ Suite *suite(void)
     add_test(s, features_keep_their_numbers_in_big_tensors);
     add_tests(s, classifiers_by_hand, CLASSIFIERS);
     add_tests(s, refuses_and_says_why, REFUSED);
+    add_test(s, an_opset_that_is_imported_again_is_one);
     add_test(s, a_newer_opset_is_refused_where_it_is_used);
     return s;
 }

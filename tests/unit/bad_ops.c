@@ -613,8 +613,8 @@ START_TEST(every_operator_survives)
     for (size_t k = 0; k < sizeof pattern; k++)
         pattern[k] = k % 5 == 0;
     for (const struct op_def *def = op->defs; def->since; def++) {
-        if (case_gives_nodes(def->cases)) /* subgraphs, sequences: the mutated models try those */
-            continue;
+        if (!def->cases->inputs || case_gives_nodes(def->cases)) /* it needs a library that this build has not got; */
+            continue; /* subgraphs, sequences: the mutated models try those */
         vary(op, def, def->cases);
         if (richest(def) != def->cases)
             vary(op, def, richest(def));

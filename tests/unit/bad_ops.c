@@ -516,7 +516,9 @@ static void vary_inputs(struct bad *b)
     b->outputs = outputs;
     for (int k = 0; k < inputs; k++)
         if (!b->left_out[k]) {
-            vary_shape(b, k);
+            vary_shape(b, k); /* tensors, where another kind of value is needed, too */
+            if (b->in[k].kind != TENSOR)
+                continue;
             vary_dtype(b, k);
             vary_content(b, k);
         }

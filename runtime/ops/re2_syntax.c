@@ -239,7 +239,7 @@ static const char *itself(struct translation *t)
     return NULL;
 }
 
-const char *re2_translate(const char *pattern, struct text *out, size_t *at)
+const char *re2_translate(const char *pattern, bool whole, struct text *out, size_t *at)
 {
     struct translation t = { .pattern = pattern, .at = pattern, .out = out };
     const char *wrong = NULL;
@@ -256,6 +256,6 @@ const char *re2_translate(const char *pattern, struct text *out, size_t *at)
                 : strchr("*+?{", *t.at) ? repetition(&t)
                                         : itself(&t);
     }
-    text_add(out, ")\\z", 3);
+    text_add(out, ")\\z", whole ? 3 : 1);
     return wrong ? wrong : t.depth ? "( has no )" : NULL;
 }

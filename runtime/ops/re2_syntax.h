@@ -9,8 +9,8 @@
 
 #include "base/text.h"
 
-/* Adds the pattern to `out`, up to whose end a string must match. NULL, or what is wrong with it, at byte *at; the rest
- * PCRE2 tells. */
-const char *re2_translate(const char *pattern, struct text *out, size_t *at);
+/* Adds the pattern to `out`; `whole`: a string must match up to its end. NULL, or what is wrong with it, at byte *at; the
+ * rest PCRE2 tells. */
+const char *re2_translate(const char *pattern, bool whole, struct text *out, size_t *at);
 
 #endif

@@ -58,6 +58,24 @@ static const struct {
       1,
       { 1 },
       { "i\xc4\xb1i" } },
+#define TOKENS "y = com.microsoft.Tokenizer <mark = 0, mincharnum = 1, pad_value = \"#\", "
+    { "w = Constant <value_strings = [\"a\xc3\xa9\", \"\"]> () "
+      "y = com.microsoft.Tokenizer <mark = 1, mincharnum = 1, pad_value = \"#\", separators = [\"\"]> (w)",
+      2,
+      { 2, 4 },
+      { "\x02", "a", "\xc3\xa9", "\x03", "\x02", "\x03", "#", "#" } },
+#if KILN_PCRE2
+    { WORDS TOKENS "tokenexp = \"[a-z]+\"> (w)", 2, { 3, 3 }, { "a", "b", "c", "#", "#", "#", "d", "#", "#" } },
+    { "w = Constant <value_strings = [\"aab.ab\"]> () " TOKENS "tokenexp = \"a|ab|b\"> (w)",
+      2,
+      { 1, 3 },
+      { "a", "ab", "ab" } },
+    { "w = Constant <value_strings = [\"xx a;b  ;yy\"]> () "
+      "y = com.microsoft.Tokenizer <mark = 0, mincharnum = 2, pad_value = \"\", separators = [\" +\", \";\"]> (w)",
+      2,
+      { 1, 2 },
+      { "xx", "yy" } },
+#endif
 };
 enum { MADE = sizeof made / sizeof *made };
 
@@ -67,7 +85,9 @@ START_TEST(strings_by_hand)
     char text[640];
     struct fixture f;
 
-    snprintf(text, sizeof text, "<ir_version: 10, opset_import: [\"\": 21]> g () => (string y) { %s }", made[_i].nodes);
+    snprintf(text, sizeof text,
+             "<ir_version: 10, opset_import: [\"\": 21, \"com.microsoft\": 1]> g () => (string y) { %s }",
+             made[_i].nodes);
     begin(&f, text);
     run_ok(&f);
     t = session_output(f.session, 0);
@@ -296,6 +316,30 @@ START_TEST(refuses_and_says_why)
 }
 END_TEST
 
+#define TOKENIZER(attrs, why)                                                                                          \
+    {                                                                                                                  \
+        "Tokenizer", 1, { "str[1]", attrs " pad_value=''", "str[1,1]", 0 }, why                                        \
+    }
+static const struct refused refused_tokens[] = {
+    TOKENIZER("mark=0 mincharnum=0 tokenexp='a'", "mincharnum is 0, must be at least 1"),
+    TOKENIZER("mark=0 mincharnum=2 tokenexp='.'", "must be 1 as tokens are characters"),
+    TOKENIZER("mark=0 mincharnum=1", "one of 'tokenexp' and 'separators' must be given, none is"),
+    TOKENIZER("mark=0 mincharnum=1 tokenexp='a' separators=['b']", "both are"),
+    TOKENIZER("mincharnum=1 tokenexp='a'", "'mark' is missing"),
+#if KILN_PCRE2
+    TOKENIZER("mark=0 mincharnum=1 separators=['b','']", "separators[1] is empty"),
+    TOKENIZER("mark=0 mincharnum=1 separators=['b','(']", "'separators' is not valid at byte 0: ( has no )"),
+    TOKENIZER("mark=0 mincharnum=1 tokenexp='(?=a)'", "'tokenexp' is not valid at byte 0"),
+#endif
+};
+enum { REFUSED_TOKENS = sizeof refused_tokens / sizeof *refused_tokens };
+
+START_TEST(tokenizer_refuses_and_says_why)
+{
+    check_refused(&refused_tokens[_i], "com.microsoft");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("strings");
@@ -306,5 +350,6 @@ Suite *suite(void)
     add_tests(s, expressions_match_whole_strings, EXPRESSIONS);
 #endif
     add_tests(s, refuses_and_says_why, REFUSED);
+    add_tests(s, tokenizer_refuses_and_says_why, REFUSED_TOKENS);
     return s;
 }

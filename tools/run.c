@@ -146,7 +146,7 @@ static char *output_path(struct run *r, size_t k, bool numbers)
 {
     char *path;
 
-    if (asprintf(&path, "%s/%s.%s", r->o->output, r->files[k], numbers ? "npy" : "json") >= 0)
+    if (asprintf(&path, numbers ? "%s/%s.npy" : "%s/%s.json", r->o->output, r->files[k]) >= 0)
         return path;
     command_no_memory(&r->command);
     return NULL;

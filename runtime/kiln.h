@@ -188,8 +188,8 @@ typedef enum kiln_kind {
     KILN_TENSOR = 0,
     KILN_SEQUENCE = 1, /* of values of one type */
     KILN_OPTIONAL = 2, /* a value, or nothing */
-    KILN_SPARSE = 3,   /* a type alone, as a map: no operator takes or makes one yet */
-    KILN_MAP = 4
+    KILN_SPARSE = 3,   /* a type alone: no operator takes or makes one yet */
+    KILN_MAP = 4       /* from int64 or strings to elements of a tensor: a vector of keys, and one of their values */
 } kiln_kind;
 
 /* What a sequence, an optional or a map holds. */
@@ -222,12 +222,17 @@ KILN_API kiln_status kiln_tensor_new_sequence(kiln_tensor **out, kiln_dtype dtyp
  * then being as above. Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_new_optional(kiln_tensor **out, kiln_dtype dtype, const kiln_tensor *value,
                                               kiln_error *err);
+/* A map from keys, a vector of int64 or strings, to values, a vector of as many elements, which are both copied. Keys
+ * are put in ascending order, strings byte by byte; of a key that is there several times the last value counts. Errors:
+ * BAD_ARGUMENT, NO_MEMORY. */
+KILN_API kiln_status kiln_tensor_new_map(kiln_tensor **out, const kiln_tensor *keys, const kiln_tensor *values,
+                                         kiln_error *err);
 /* Floats drawn uniformly from [0, 1), integers that are 0 or 1, false, empty strings: numbers to try a model with, the
  * same for the same seed and stream. Errors: as kiln_tensor_new, LIMIT (more than 1 GiB). */
 KILN_API kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
                                             uint64_t seed, int32_t stream, kiln_error *err);
-/* Reads a file: .npy (NumPy's format, one tensor), or else a message of ONNX, a TensorProto, SequenceProto or
- * OptionalProto as `kind` says. The context may be NULL. Errors: IO, BAD_DATA, BAD_MODEL
+/* Reads a file: .npy (NumPy's format, one tensor), or else a message of ONNX, a TensorProto, SequenceProto,
+ * OptionalProto or MapProto as `kind` says. The context may be NULL. Errors: IO, BAD_DATA, BAD_MODEL
  * (what is no such message), UNSUPPORTED. */
 KILN_API kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind, kiln_context *context,
                                       kiln_error *err);
@@ -242,17 +247,17 @@ KILN_API kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tens
 KILN_API void kiln_tensor_free(kiln_tensor *tensor);
 
 KILN_API kiln_kind kiln_tensor_kind(const kiln_tensor *tensor);
-/* Of a sequence or an optional: of the tensors in it; UNDEFINED where there is nothing. */
+/* Of a sequence, an optional or a map: of the tensors in it, of a map's values; UNDEFINED where there is nothing. */
 KILN_API kiln_dtype kiln_tensor_dtype(const kiln_tensor *tensor);
-/* The number of dimensions; KILN_ANY for a sequence or an optional. */
+/* The number of dimensions; KILN_ANY for what is no tensor. */
 KILN_API int kiln_tensor_rank(const kiln_tensor *tensor);
 /* `rank` numbers; belongs to the tensor. */
 KILN_API const int64_t *kiln_tensor_dims(const kiln_tensor *tensor);
 /* All elements in row-major order, 64-byte aligned but for wrapped memory; belongs to the tensor. NULL for strings
- * (kiln_tensor_string), for sequences and optionals, and it may be NULL where there are no elements. Not to be written
+ * (kiln_tensor_string) and for what is no tensor, and it may be NULL where there are no elements. Not to be written
  * to, but for the caller's own tensors. */
 KILN_API void *kiln_tensor_data(const kiln_tensor *tensor);
-/* Elements; 1 for a scalar, 0 for a sequence or an optional. */
+/* Elements; 1 for a scalar, 0 for what is no tensor. */
 KILN_API int64_t kiln_tensor_count(const kiln_tensor *tensor);
 /* Bytes of kiln_tensor_data; 0 where that is NULL. */
 KILN_API size_t kiln_tensor_bytes(const kiln_tensor *tensor);
@@ -263,9 +268,10 @@ KILN_API char *kiln_tensor_text(const kiln_tensor *tensor, char *to, size_t room
 /* Element k of a string tensor: `*length` (which may be NULL) bytes, not ended by NUL. Belongs to the tensor. NULL
  * where there is none. */
 KILN_API const char *kiln_tensor_string(const kiln_tensor *tensor, int64_t k, size_t *length);
-/* How many values a sequence holds; an optional 1 or 0; a tensor 0. */
+/* How many values a sequence holds; an optional 1 or 0; a map 2, the vector of its keys, in ascending order, and that of
+ * their values; a tensor 0. */
 KILN_API int64_t kiln_tensor_item_count(const kiln_tensor *tensor);
-/* Item k; belongs to the sequence or the optional. NULL where there is none. */
+/* Item k; belongs to what it is of. NULL where there is none. */
 KILN_API const kiln_tensor *kiln_tensor_item(const kiln_tensor *tensor, int64_t k);
 /* "float", "int64": the standard's name; "undefined" for anything else. Never NULL. */
 KILN_API const char *kiln_dtype_name(kiln_dtype dtype);
@@ -377,7 +383,7 @@ typedef struct kiln_value_info {
     /* What it holds, from the outside in, where it is a sequence, an optional or a map: TENSOR or SPARSE is the last. */
     kiln_element element[KILN_MAX_NESTING];
     kiln_dtype dtype;    /* UNDEFINED where the model does not say; of a sequence or the like: of the tensors in it */
-    int rank;            /* KILN_ANY where the model does not say, and for sequences and optionals */
+    int rank;            /* KILN_ANY where the model does not say, and for what is no tensor */
     const int64_t *dims; /* [rank]; KILN_ANY where it may be any number */
     const char *const *dim_names; /* [rank]: the symbol of a dimension, "N", or NULL; one symbol is one number in all
                                    * inputs of a run. "None", "none", "?", "-1" and "" in the file are none, but what

@@ -5,11 +5,13 @@
 #include <string.h>
 
 /* The code of a character that is not shown, which has up to three bytes; 0 where it is no UTF-8. */
-static size_t hidden(const char *bytes, unsigned *code)
+static size_t hidden(const char *bytes, size_t left, unsigned *code)
 {
     const unsigned char *s = (const unsigned char *)bytes;
     const size_t n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : 0;
 
+    if (n > left)
+        return 0;
     *code = n == 1 ? *s : n == 2 ? *s & 0x1fu : *s & 0xfu;
     for (size_t k = 1; k < n; k++) {
         if ((s[k] & 0xc0) != 0x80)
@@ -19,13 +21,15 @@ static size_t hidden(const char *bytes, unsigned *code)
     return n == 3 && (*code < 0x800 || (*code >= 0xd800 && *code < 0xe000)) ? 0 : n;
 }
 
-static void quote(struct page *out, const char *s)
+static void quote(struct page *out, const char *s, size_t length)
 {
+    const char *const end = s + length;
+
     page_add(out, "\"", 1);
-    while (*s) {
-        const size_t shown = kiln_shown(s, strlen(s));
+    while (s < end) {
+        const size_t left = (size_t)(end - s), shown = kiln_shown(s, left);
         unsigned code;
-        const size_t n = shown ? shown : hidden(s, &code);
+        const size_t n = shown ? shown : hidden(s, left, &code);
 
         if (!n)
             page_printf(out, "\\ufffd");
@@ -42,6 +46,10 @@ static void quote(struct page *out, const char *s)
 
 static void item(struct json *j, const char *key)
 {
+    if (j->keyed) {
+        j->keyed = false;
+        return;
+    }
     if (j->more[j->depth])
         page_add(j->out, ",", 1);
     if (j->depth && j->depth <= j->lines)
@@ -50,9 +58,17 @@ static void item(struct json *j, const char *key)
         page_add(j->out, " ", 1);
     j->more[j->depth] = true;
     if (key) {
-        quote(j->out, key);
+        quote(j->out, key, strlen(key));
         page_add(j->out, ": ", 2);
     }
+}
+
+void json_key(struct json *j, const char *s, size_t length)
+{
+    item(j, NULL);
+    quote(j->out, s, length);
+    page_add(j->out, ": ", 2);
+    j->keyed = true;
 }
 
 void json_begin(struct json *j, const char *key, char bracket)
@@ -76,11 +92,18 @@ void json_end(struct json *j, char bracket)
 
 void json_text(struct json *j, const char *key, const char *s)
 {
+    if (s) {
+        json_text_n(j, key, s, strlen(s));
+        return;
+    }
     item(j, key);
-    if (s)
-        quote(j->out, s);
-    else
-        page_add(j->out, "null", 4);
+    page_add(j->out, "null", 4);
+}
+
+void json_text_n(struct json *j, const char *key, const char *s, size_t length)
+{
+    item(j, key);
+    quote(j->out, s, length);
 }
 
 void json_whole(struct json *j, const char *key, int64_t n)

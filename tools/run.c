@@ -1,11 +1,11 @@
 /* kiln run: a model on files, or on numbers made up. */
 #include "names.h"
 #include "shapes.h"
-#include <math.h>
+#include "value.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INPUTS = 256, TYPE_TEXT = 256, MOST_STRING = 1024 };
+enum { MAX_INPUTS = 256, TYPE_TEXT = 256 };
 
 struct options {
     const char *model, *output, *profile;
@@ -135,91 +135,31 @@ static bool run_session(struct run *r)
 
 /* -- outputs -- */
 
-/* Any bytes, NUL as well; of a long one its beginning. */
-static void print_strings(const kiln_tensor *t)
+/* What .npy has for it: tensors of numbers. All else is written as JSON. */
+static bool is_numbers(kiln_kind kind, kiln_dtype dtype)
 {
-    const int64_t n = kiln_tensor_count(t);
-
-    for (int64_t k = 0; k < n && k < 8; k++) {
-        size_t length;
-        const char *s = kiln_tensor_string(t, k, &length);
-
-        say(" '");
-        say_bytes(stdout, s, length < MOST_STRING ? length : MOST_STRING);
-        say("'%s", length <= MOST_STRING ? "" : "...");
-    }
-    say("%s\n", n > 8 ? " ..." : "");
+    return kind == KILN_TENSOR && dtype != KILN_STRING;
 }
 
-static bool is_complex(kiln_dtype d)
-{
-    return d == KILN_COMPLEX64 || d == KILN_COMPLEX128;
-}
-
-static void print_numbers(const kiln_tensor *t)
-{
-    const int64_t n = kiln_tensor_count(t);
-    double low = INFINITY, high = -INFINITY, sum = 0;
-    int64_t bad = 0;
-
-    if (is_complex(kiln_tensor_dtype(t)) || !n) {
-        say("%s\n", n ? "" : " empty");
-        return;
-    }
-    for (int64_t k = 0; k < n; k++) {
-        const double x = kiln_tensor_number(t, k);
-
-        if (!isfinite(x)) {
-            bad++;
-            continue;
-        }
-        low = fmin(low, x);
-        high = fmax(high, x);
-        sum += x;
-    }
-    for (int64_t k = 0; k < n && k < 8; k++)
-        say(" %.6g", kiln_tensor_number(t, k));
-    say("%s", n > 8 ? " ..." : "");
-    if (n > 8 && n > bad)
-        say("  (min %.6g, mean %.6g, max %.6g)", low, sum / (double)(n - bad), high);
-    if (bad)
-        say("  %lld not finite", (long long)bad);
-    putchar('\n');
-}
-
-static void print_tensor(const kiln_tensor *t)
-{
-    (kiln_tensor_dtype(t) == KILN_STRING ? print_strings : print_numbers)(t);
-}
-
-static void print_value(const char *name, const kiln_tensor *t)
-{
-    char type[TYPE_TEXT];
-    const int64_t items = kiln_tensor_item_count(t);
-
-    say("output %s %s:", name, kiln_tensor_text(t, type, sizeof type));
-    if (kiln_tensor_kind(t) == KILN_SEQUENCE) {
-        say(" %lld items\n", (long long)items);
-        for (int64_t k = 0; k < items; k++) {
-            say("  [%lld] %s:", (long long)k, kiln_tensor_text(kiln_tensor_item(t, k), type, sizeof type));
-            print_tensor(kiln_tensor_item(t, k));
-        }
-    } else if (kiln_tensor_kind(t) == KILN_OPTIONAL) {
-        say(" %s\n", items ? "a value" : "no value");
-    } else {
-        print_tensor(t);
-    }
-}
-
-/* DIR/NAME.npy of an output; freed by the caller, NULL with an error. */
-static char *output_path(struct run *r, size_t k)
+/* DIR/NAME.npy of an output, or .json; freed by the caller, NULL with an error. */
+static char *output_path(struct run *r, size_t k, bool numbers)
 {
     char *path;
 
-    if (asprintf(&path, "%s/%s.npy", r->o->output, r->files[k]) >= 0)
+    if (asprintf(&path, numbers ? "%s/%s.npy" : "%s/%s.json", r->o->output, r->files[k]) >= 0)
         return path;
     command_no_memory(&r->command);
     return NULL;
+}
+
+static bool claim_output(struct run *r, size_t k)
+{
+    const kiln_value_info *v = kiln_model_output(r->model, k);
+    char *path = output_path(r, k, is_numbers(v->kind, v->dtype));
+    const bool ok = path && kiln_file_claim(r->command.context, path, KILN_FILE_OUTPUT, &r->command.err) == KILN_OK;
+
+    free(path);
+    return ok;
 }
 
 /* Outputs of one name are one value, and one file. */
@@ -234,31 +174,23 @@ static bool claim_outputs(struct run *r)
     for (size_t k = 0; names && k < count; k++)
         names[k] = kiln_model_output(r->model, k)->name;
     ok = (names && r->files && names_of_files(r->files, names, count)) || command_no_memory(c);
-    for (size_t k = 0; ok && k < count; k++) {
-        char *path = *r->files[k] ? output_path(r, k) : NULL;
-
-        ok = !*r->files[k] || (path && kiln_file_claim(c->context, path, KILN_FILE_OUTPUT, &c->err) == KILN_OK);
-        free(path);
-    }
+    for (size_t k = 0; ok && k < count; k++)
+        ok = !*r->files[k] || claim_output(r, k);
     free(names);
     return ok;
 }
 
 static bool save_output(struct run *r, size_t k, const kiln_tensor *t)
 {
-    const char *name = kiln_model_output(r->model, k)->name;
+    const bool numbers = is_numbers(kiln_tensor_kind(t), kiln_tensor_dtype(t));
     struct command *c = &r->command;
     char *path;
     bool ok;
 
     if (!r->files || !*r->files[k])
         return true;
-    if (kiln_tensor_kind(t) != KILN_TENSOR || kiln_tensor_dtype(t) == KILN_STRING) {
-        tell_each(&c->teller, KILN_OK, name, "only tensors of numbers are written");
-        return true;
-    }
-    path = output_path(r, k);
-    ok = path && kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK;
+    path = output_path(r, k, numbers);
+    ok = path && (numbers ? kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK : value_save(c, t, path));
     if (ok)
         say("  saved %s\n", path);
     free(path);
@@ -297,7 +229,7 @@ static bool run_all(struct run *r)
     for (size_t k = 0; k < kiln_model_output_count(r->model); k++) {
         const kiln_tensor *t = kiln_session_output(r->session, k);
 
-        print_value(kiln_model_output(r->model, k)->name, t);
+        value_say(kiln_model_output(r->model, k)->name, t);
         if (!save_output(r, k, t))
             return false;
     }
@@ -362,7 +294,8 @@ static int run(int argc, char **argv)
     static const struct argp_option options[] = {
         { "input", 'i', "NAME=FILE", 0,
           "an input, from a .npy or a .pb file; those not given are random, and it is said", 0 },
-        { "output", 'o', "DIR", 0, "write the outputs to DIR/NAME.npy, and say where", 0 },
+        { "output", 'o', "DIR", 0,
+          "write the outputs to DIR/NAME.npy, what is no tensor of numbers to DIR/NAME.json, and say where", 0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },

@@ -2,6 +2,7 @@
 #include "data/element.h"
 #include "data/npy.h"
 #include "data/value_file.h"
+#include "tensor/pairs.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -234,6 +235,37 @@ kiln_status kiln_tensor_new_optional(kiln_tensor **out, kiln_dtype dtype, const 
     return owned_end(out, o, &r, ok, err);
 }
 
+static bool vectors_fit(const kiln_tensor *keys, const kiln_tensor *values, kiln_error *err)
+{
+    char key[TYPE_TEXT], value[TYPE_TEXT];
+
+    if (!keys || !values)
+        api_refuse(err, "%s is NULL", keys ? "values" : "keys");
+    else if (keys->tensor.kind != TENSOR || values->tensor.kind != TENSOR || keys->tensor.rank != 1 ||
+             !same_shape(&keys->tensor, &values->tensor))
+        api_refuse(err, "keys are %s and values %s, must be vectors of one length", tensor_text(&keys->tensor, key),
+                   tensor_text(&values->tensor, value));
+    else if (keys->tensor.dtype != I64 && keys->tensor.dtype != STRING)
+        api_refuse(err, "keys are %s, must be int64 or string", dtype_name(keys->tensor.dtype));
+    else
+        return true;
+    return false;
+}
+
+kiln_status kiln_tensor_new_map(kiln_tensor **out, const kiln_tensor *keys, const kiln_tensor *values, kiln_error *err)
+{
+    struct report r = { 0 };
+    struct owned *o;
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!vectors_fit(keys, values, err))
+        return KILN_BAD_ARGUMENT;
+    o = owned_new(&(struct tensor){ 0 }, &r);
+    return owned_end(out, o, &r, o && map_make(&o->tensor.tensor, &keys->tensor, &values->tensor, &o->heap, &r), err);
+}
+
 kiln_status kiln_tensor_copy(kiln_tensor **out, const kiln_tensor *tensor, kiln_error *err)
 {
     struct report r = { 0 };
@@ -288,7 +320,7 @@ kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind
     *out = NULL;
     if (!path)
         return api_refuse(err, "path is NULL");
-    if (kind != KILN_TENSOR && kind != KILN_SEQUENCE && kind != KILN_OPTIONAL)
+    if (kind != KILN_TENSOR && kind != KILN_SEQUENCE && kind != KILN_OPTIONAL && kind != KILN_MAP)
         return api_refuse(err, "kind %d is unknown", (int)kind);
     o = owned_new(&(struct tensor){ 0 }, &r);
     if (o) {
@@ -387,6 +419,8 @@ int64_t kiln_tensor_item_count(const kiln_tensor *tensor)
 {
     if (tensor && tensor->tensor.kind == SEQUENCE)
         return ((const struct sequence *)tensor->tensor.data)->count;
+    if (tensor && tensor->tensor.kind == MAP)
+        return 2;
     return tensor && tensor->tensor.kind == OPTIONAL && ((const struct optional *)tensor->tensor.data)->present;
 }
 
@@ -398,6 +432,9 @@ const kiln_tensor *kiln_tensor_item(const kiln_tensor *tensor, int64_t k)
         return NULL;
     if (tensor->tensor.kind == SEQUENCE)
         item = &((const struct sequence *)tensor->tensor.data)->items[k];
+    else if (tensor->tensor.kind == MAP)
+        item = k ? &((const struct pairs *)tensor->tensor.data)->values
+                 : &((const struct pairs *)tensor->tensor.data)->keys;
     else
         item = &((const struct optional *)tensor->tensor.data)->value;
     return (const kiln_tensor *)item;

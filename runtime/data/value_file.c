@@ -4,28 +4,100 @@
 #include "model/message.h"
 #include "model/model.h"
 #include "model/proto.h"
+#include "tensor/pairs.h"
 #include <string.h>
 
-/* A value of messages points into them, and into the arena. */
+/* A value of messages points into them, into the arena, and on to the heap. */
 struct reading {
     struct arena *arena;
+    struct heap *heap; /* of maps, on their way */
     const char *path;
     struct external external; /* none: there is no directory that it could lie in */
     struct report *report;
 };
 
+/* A value is a tensor of one element; the vector of all has their type. */
+static bool read_values(struct reading *g, struct tensor *out, const Onnx__SequenceProto *p, int64_t count)
+{
+    struct tensor one = { .rank = UNKNOWN };
+
+    if ((p ? p->n_tensor_values : 0) != (size_t)count)
+        return fail(g->report, KILN_BAD_MODEL, g->path, "a map has %lld keys and %zu values, which are to be tensors",
+                    (long long)count, p ? p->n_tensor_values : 0);
+    *out = (struct tensor){ .rank = 1, .dims = { count } };
+    for (int64_t k = 0; k < count; k++) {
+        if (!tensor_of_proto(&one, p->tensor_values[k], &g->external, g->arena, g->path, g->report))
+            return false;
+        if (!k) {
+            out->dtype = one.dtype;
+            out->data = arena_array(g->arena, (size_t)count, dtype_size(one.dtype), g->report);
+        }
+        if (tensor_count(&one) != 1 || one.dtype != out->dtype)
+            return fail(g->report, KILN_BAD_MODEL, g->path,
+                        "value %lld of a map is not one element of the first's type", (long long)k);
+        if (!out->data)
+            return false;
+        memcpy((char *)out->data + (size_t)k * dtype_size(one.dtype), one.data, dtype_size(one.dtype));
+    }
+    return true;
+}
+
+static bool read_string_keys(struct reading *g, const Onnx__MapProto *p, struct string **to)
+{
+    for (size_t k = 0; k < p->n_string_keys; k++) {
+        const ProtobufCBinaryData *from = &p->string_keys[k];
+
+        to[k] = arena_alloc(g->arena, sizeof *to[k] + from->len, g->report);
+        if (!to[k])
+            return false;
+        to[k]->length = from->len;
+        if (from->len)
+            memcpy(to[k]->bytes, from->data, from->len);
+    }
+    return true;
+}
+
+static bool read_map(struct reading *g, struct tensor *out, const Onnx__MapProto *p)
+{
+    const bool strings = p->has_key_type && p->key_type == STRING;
+    struct tensor keys = { .dtype = strings ? STRING : I64, .rank = 1 }, values;
+
+    if (p->has_key_type && p->key_type != STRING && p->key_type != I64)
+        return fail(g->report, KILN_UNSUPPORTED, g->path, "the keys of a map are of type %d, must be int64 or string",
+                    (int)p->key_type);
+    keys.dims[0] = (int64_t)(strings ? p->n_string_keys : p->n_keys);
+    keys.data = strings ? arena_array(g->arena, p->n_string_keys, sizeof(struct string *), g->report) : (void *)p->keys;
+    return (!strings || (keys.data && read_string_keys(g, p, keys.data))) &&
+           read_values(g, &values, p->values, keys.dims[0]) && map_make(out, &keys, &values, g->heap, g->report);
+}
+
+/* Its type is that of its items, of the first one that has one: what holds nothing does not say of what. */
+static void note_item(struct tensor *sequence, const struct tensor *item)
+{
+    if (sequence->dtype != UNDEFINED)
+        return;
+    sequence->dtype = item->dtype;
+    sequence->element[0] = (struct element){ item->kind, item->key };
+}
+
 static bool read_sequence(struct reading *g, struct tensor *out, const Onnx__SequenceProto *p)
 {
-    struct sequence *s = arena_alloc(g->arena, sizeof *s + p->n_tensor_values * sizeof *s->items, g->report);
+    const size_t count = p->n_tensor_values + p->n_map_values;
+    struct sequence *s = arena_alloc(g->arena, sizeof *s + count * sizeof *s->items, g->report);
 
     if (!s)
         return false;
     *out = (struct tensor){ .kind = SEQUENCE, .rank = UNKNOWN, .data = s };
-    for (size_t k = 0; k < p->n_tensor_values; k++, s->count++)
-        if (!tensor_of_proto(&s->items[k], p->tensor_values[k], &g->external, g->arena, g->path, g->report))
+    if (p->n_tensor_values && p->n_map_values)
+        return fail(g->report, KILN_BAD_MODEL, g->path, "a sequence has tensors and maps");
+    for (size_t k = 0; k < count; k++, s->count++) {
+        struct tensor *item = &s->items[k];
+
+        if (p->n_map_values ? !read_map(g, item, p->map_values[k])
+                            : !tensor_of_proto(item, p->tensor_values[k], &g->external, g->arena, g->path, g->report))
             return false;
-    if (s->count)
-        out->dtype = s->items[0].dtype;
+        note_item(out, item);
+    }
     return true;
 }
 
@@ -36,13 +108,14 @@ static bool read_optional(struct reading *g, struct tensor *out, const Onnx__Opt
     if (!o)
         return false;
     *out = (struct tensor){ .kind = OPTIONAL, .rank = UNKNOWN, .data = o };
-    o->present = p->tensor_value || p->sequence_value;
-    if (p->tensor_value ? !tensor_of_proto(&o->value, p->tensor_value, &g->external, g->arena, g->path, g->report)
-                        : p->sequence_value && !read_sequence(g, &o->value, p->sequence_value))
+    o->present = p->tensor_value || p->sequence_value || p->map_value;
+    if (p->tensor_value     ? !tensor_of_proto(&o->value, p->tensor_value, &g->external, g->arena, g->path, g->report)
+        : p->sequence_value ? !read_sequence(g, &o->value, p->sequence_value)
+                            : p->map_value && !read_map(g, &o->value, p->map_value))
         return false;
     if (o->present) {
-        out->dtype = o->value.dtype;
-        out->element[0].kind = o->value.kind;
+        *out = optional_of(&o->value);
+        out->data = o;
     }
     return true;
 }
@@ -53,6 +126,8 @@ static bool read_message(struct reading *g, struct tensor *out, enum kind kind, 
         return read_sequence(g, out, message);
     if (kind == OPTIONAL)
         return read_optional(g, out, message);
+    if (kind == MAP)
+        return read_map(g, out, message);
     return tensor_of_proto(out, message, &g->external, g->arena, g->path, g->report);
 }
 
@@ -60,9 +135,11 @@ static bool load_message(struct tensor *out, const char *path, enum kind kind, s
 {
     const ProtobufCMessageDescriptor *d = kind == SEQUENCE   ? &onnx__sequence_proto__descriptor
                                           : kind == OPTIONAL ? &onnx__optional_proto__descriptor
+                                          : kind == MAP      ? &onnx__map_proto__descriptor
                                                              : &onnx__tensor_proto__descriptor;
     struct arena arena = { .budget = heap->budget };
-    struct reading reading = { .arena = &arena, .path = path, .report = r };
+    struct heap made = { .budget = heap->budget };
+    struct reading reading = { .arena = &arena, .heap = &made, .path = path, .report = r };
     struct tensor there;
     uint8_t *bytes;
     void *message;
@@ -75,6 +152,7 @@ static bool load_message(struct tensor *out, const char *path, enum kind kind, s
     budget_free(heap->budget, bytes);
     ok = message && read_message(&reading, &there, kind, message) && heap_copy(heap, out, &there, r);
     message_free(message, heap->budget);
+    heap_reset(&made);
     arena_release(&arena);
     return ok;
 }

@@ -1,5 +1,5 @@
-/* Values in files: NumPy's .npy, and ONNX' messages TensorProto, SequenceProto and OptionalProto, as in the data sets
- * of its backend tests (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md). */
+/* Values in files: NumPy's .npy, and ONNX' messages TensorProto, SequenceProto, OptionalProto and MapProto, as in
+ * the data sets of its backend tests (https://github.com/onnx/onnx/blob/main/docs/OnnxBackendTest.md). */
 #ifndef KILN_DATA_VALUE_FILE_H
 #define KILN_DATA_VALUE_FILE_H
 

@@ -5,23 +5,18 @@
 #include "ops/signature.h"
 #include <stdio.h>
 
-/* As onnx.defs names it: "optional(seq(tensor(float)))", "map(int64, float)". */
+/* As onnx.defs names it: "optional(seq(tensor(float)))", "map(int64,tensor(float))". */
 static void put_type(struct json *j, struct tensor type)
 {
     static const char *const open[KINDS] = { "tensor(", "seq(", "optional(", "sparse_tensor(", "map(" };
     char name[TYPE_TEXT];
     size_t n = 0;
-    int levels = 0;
-    bool in_map = false;
+    int levels = 1;
 
-    for (; holds_values(type.kind); type = element_of(&type), levels++) {
-        in_map = type.kind == MAP;
-        n += (size_t)snprintf(name + n, sizeof name - n, "%s%s%s", open[type.kind], in_map ? dtype_name(type.key) : "",
-                              in_map ? ", " : "");
-    }
-    levels += !in_map;
-    snprintf(name + n, sizeof name - n, "%s%s%.*s", in_map ? "" : open[type.kind], dtype_name(type.dtype), levels,
-             "))))))))))");
+    for (; holds_values(type.kind); type = element_of(&type), levels++)
+        n += (size_t)snprintf(name + n, sizeof name - n, "%s%s%s", open[type.kind],
+                              type.kind == MAP ? dtype_name(type.key) : "", type.kind == MAP ? "," : "");
+    snprintf(name + n, sizeof name - n, "%s%s%.*s", open[type.kind], dtype_name(type.dtype), levels, "))))))))))");
     json_string(j, NULL, name);
 }
 

@@ -208,8 +208,9 @@ static bool declare(struct value *v, const Onnx__ValueInfoProto *info, struct gr
     if (!type_of_proto(&v->type, info->type, v->name, r))
         return false;
     if (has_no_values(&v->type))
-        return fail(r, KILN_UNSUPPORTED, g->path, "'%s' is %s: maps and sparse tensors are not supported", v->name,
-                    tensor_text(&v->type, text));
+        return fail(r, KILN_UNSUPPORTED, g->path,
+                    "'%s' is %s: sparse tensors are not supported, nor are maps but from int64 or strings to tensors",
+                    v->name, tensor_text(&v->type, text));
     v->has_type = true;
     if (info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !(shape = info->type->tensor_type->shape))
         return true;

@@ -11,7 +11,7 @@
 static bool parse(struct parse *p, void *attrs)
 {
     const struct attr *strings = attr_list(p, "cats_strings", ATTR_STRINGS);
-    struct label_list values = { .dtype = I64 }, keys = { .dtype = STRING };
+    struct attr_values values = { .dtype = I64 }, keys = { .dtype = STRING };
     int64_t count;
 
     values.data = attr_int64s(p, "cats_int64s", &count);

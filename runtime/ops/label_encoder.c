@@ -15,7 +15,7 @@
 static bool parse_1(struct parse *p, void *attrs)
 {
     const struct attr *classes = attr_list(p, "classes_strings", ATTR_STRINGS);
-    struct label_list strings = { .dtype = STRING, .count = classes ? classes->count : 0 };
+    struct attr_values strings = { .dtype = STRING, .count = classes ? classes->count : 0 };
     int64_t *places = parse_alloc(p, strings.count * sizeof *places);
 
     if (classes)
@@ -24,7 +24,7 @@ static bool parse_1(struct parse *p, void *attrs)
         return false;
     for (size_t k = 0; k < strings.count; k++)
         places[k] = (int64_t)k;
-    return label_maps_make(p, attrs, &strings, &(struct label_list){ I64, strings.count, places });
+    return label_maps_make(p, attrs, &strings, &(struct attr_values){ I64, strings.count, places });
 }
 
 struct form {
@@ -44,7 +44,7 @@ static bool may_be(enum dtype dtype)
 }
 
 /* That of its forms which is given; empty lists, which do not tell their type, may be there beside it. */
-static bool list_of(struct parse *p, bool values, int versions, struct label_list *out)
+static bool list_of(struct parse *p, bool values, int versions, struct attr_values *out)
 {
     const struct attr *found = NULL;
     bool holds = false;
@@ -60,10 +60,10 @@ static bool list_of(struct parse *p, bool values, int versions, struct label_lis
                                attr_type_name(forms[k].type));
         if (holds)
             return parse_error(p, "both '%s' and '%s' are given, must be one of them", found->name, a->name);
-        *out = (struct label_list){ .dtype = k == 0 ? I64 : k == 1 ? F32 : STRING };
+        *out = (struct attr_values){ .dtype = k == 0 ? I64 : k == 1 ? F32 : STRING };
         found = a;
         holds = !empty;
-        if (holds && !label_list_of(p, a, out))
+        if (holds && !attr_values(p, a, out))
             return false;
     }
     if (!found)
@@ -116,7 +116,7 @@ static bool default_of(struct parse *p, enum dtype dtype, union number_or_text *
 static bool parse_maps(struct parse *p, struct label_map *m, int versions, enum lookup_equality as)
 {
     const struct tensor *given = versions == 4 ? attr_tensor(p, "default_tensor") : NULL;
-    struct label_list keys = { .dtype = UNDEFINED }, values = { .dtype = UNDEFINED };
+    struct attr_values keys = { .dtype = UNDEFINED }, values = { .dtype = UNDEFINED };
     union number_or_text fallback;
 
     if (!list_of(p, false, versions, &keys) || !list_of(p, true, versions, &values) ||

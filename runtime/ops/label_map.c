@@ -5,35 +5,8 @@
 
 /* -- read -- */
 
-bool label_list_of(struct parse *p, const struct attr *a, struct label_list *out)
-{
-    *out = (struct label_list){ .count = a->count };
-    switch (a->type) {
-    case ATTR_INTS:
-        out->dtype = I64;
-        out->data = a->ints;
-        return true;
-    case ATTR_FLOATS:
-        out->dtype = F32;
-        out->data = a->floats;
-        return true;
-    case ATTR_STRINGS:
-        out->dtype = STRING;
-        out->data = parse_strings(p, a->count, a->strings);
-        return out->data;
-    case ATTR_TENSOR:
-        if (!a->tensor || a->tensor->kind != TENSOR)
-            break;
-        *out = (struct label_list){ a->tensor->dtype, (size_t)tensor_count(a->tensor), a->tensor->data };
-        return true;
-    default:
-        break;
-    }
-    return parse_error(p, "attribute '%s' is %s, must be a list or a tensor", a->name, attr_type_name(a->type));
-}
-
-bool label_map_make(struct parse *p, struct label_map *m, const struct label_list *keys,
-                    const struct label_list *values, const void *fallback, enum lookup_equality as)
+bool label_map_make(struct parse *p, struct label_map *m, const struct attr_values *keys,
+                    const struct attr_values *values, const void *fallback, enum lookup_equality as)
 {
     const size_t from = dtype_size(keys->dtype), to = dtype_size(values->dtype);
     const char *const key = keys->data;
@@ -96,8 +69,8 @@ bool label_map_run(struct step *s, const struct label_map *m)
 
 /* -- both ways -- */
 
-bool label_maps_make(struct parse *p, struct label_maps *m, const struct label_list *strings,
-                     const struct label_list *numbers)
+bool label_maps_make(struct parse *p, struct label_maps *m, const struct attr_values *strings,
+                     const struct attr_values *numbers)
 {
     const int64_t number = attr_int(p, "default_int64", -1);
     const char *const text = attr_string(p, "default_string", "_Unused");

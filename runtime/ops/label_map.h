@@ -4,14 +4,6 @@
 
 #include "ops/lookup.h"
 
-struct label_list { /* of an attribute, elements as in a tensor */
-    enum dtype dtype;
-    size_t count;
-    const void *data;
-};
-/* Of an attribute of numbers or strings or a tensor; false with an error. */
-bool label_list_of(struct parse *p, const struct attr *a, struct label_list *out);
-
 struct label_map {
     enum dtype from, to;
     enum lookup_equality as;
@@ -20,8 +12,8 @@ struct label_map {
     int64_t count;
 };
 /* As many values as there are keys, all of which is copied; of keys that are there several times the last one counts. */
-bool label_map_make(struct parse *p, struct label_map *m, const struct label_list *keys,
-                    const struct label_list *values, const void *fallback, enum lookup_equality as);
+bool label_map_make(struct parse *p, struct label_map *m, const struct attr_values *keys,
+                    const struct attr_values *values, const void *fallback, enum lookup_equality as);
 bool label_map_infer(struct infer *i, const struct label_map *m);
 bool label_map_run(struct step *s, const struct label_map *m);
 
@@ -30,8 +22,8 @@ struct label_maps {
     struct label_map to_number, to_string;
 };
 /* With attributes default_int64 and default_string. */
-bool label_maps_make(struct parse *p, struct label_maps *m, const struct label_list *strings,
-                     const struct label_list *numbers);
+bool label_maps_make(struct parse *p, struct label_maps *m, const struct attr_values *strings,
+                     const struct attr_values *numbers);
 enum dtype label_maps_told(const struct node *n, int k);
 bool label_maps_infer(struct infer *i);
 bool label_maps_run(struct step *s);

@@ -56,6 +56,13 @@ const struct attr *attr_list(struct parse *p, const char *name, enum attr_type t
 /* A copy of a list, that lives as long as the model; NULL, and a count of 0, where it is absent, empty or wrong. */
 const float *attr_floats(struct parse *p, const char *name, int64_t *count);
 const int64_t *attr_int64s(struct parse *p, const char *name, int64_t *count);
+/* A list of any type, or a tensor, as elements of a tensor; strings of lists are copies. */
+struct attr_values {
+    enum dtype dtype; /* I64, F32 or STRING, or a tensor's */
+    size_t count;
+    const void *data;
+};
+bool attr_values(struct parse *p, const struct attr *a, struct attr_values *out);
 const struct tensor *attr_type(struct parse *p, const char *name); /* of a value (Optional); NULL where absent */
 const struct attr *attr_any(struct parse *p, const char *name);    /* unchecked; NULL where absent */
 /* The subgraph of a required attribute: its index in node->graph_of, to be used with infer_graph and step_call; -1 on

@@ -162,6 +162,33 @@ const int64_t *attr_int64s(struct parse *p, const char *name, int64_t *count)
     return copy_list(p, a ? a->count : 0, sizeof *a->ints, a ? a->ints : NULL, count);
 }
 
+bool attr_values(struct parse *p, const struct attr *a, struct attr_values *out)
+{
+    *out = (struct attr_values){ .count = a->count };
+    switch (a->type) {
+    case ATTR_INTS:
+        out->dtype = I64;
+        out->data = a->ints;
+        return true;
+    case ATTR_FLOATS:
+        out->dtype = F32;
+        out->data = a->floats;
+        return true;
+    case ATTR_STRINGS:
+        out->dtype = STRING;
+        out->data = parse_strings(p, a->count, a->strings);
+        return out->data;
+    case ATTR_TENSOR:
+        if (!a->tensor || a->tensor->kind != TENSOR)
+            break;
+        *out = (struct attr_values){ a->tensor->dtype, (size_t)tensor_count(a->tensor), a->tensor->data };
+        return true;
+    default:
+        break;
+    }
+    return parse_error(p, "attribute '%s' is %s, must be a list or a tensor", a->name, attr_type_name(a->type));
+}
+
 const struct tensor *attr_type(struct parse *p, const char *name)
 {
     const struct attr *a = typed(p, name, ATTR_TYPE_PROTO);

@@ -115,7 +115,9 @@ bool session_check(const struct value *v, const struct tensor *t, struct report 
 
     if (!v->has_type)
         return true;
-    fits = v->type.kind == t->kind && (v->type.dtype == UNDEFINED || v->type.dtype == t->dtype);
+    fits = v->type.kind == t->kind && v->type.key == t->key &&
+           memcmp(v->type.element, t->element, sizeof t->element) == 0 &&
+           (v->type.dtype == UNDEFINED || v->type.dtype == t->dtype);
     if (fits && t->kind == TENSOR && v->type.rank >= 0) {
         fits = v->type.rank == t->rank;
         for (int d = 0; fits && d < t->rank; d++)
@@ -127,11 +129,12 @@ bool session_check(const struct value *v, const struct tensor *t, struct report 
                 tensor_text(&v->type, need));
 }
 
-/* A file of a sequence or an optional that holds nothing need not say of what: of what the input is declared to. */
+/* A file of a sequence, an optional or a map that holds nothing need not say of what: of what the input is declared to. */
 static struct tensor as_declared(const struct value *v, const struct tensor *t)
 {
     const bool nothing = t->data && ((t->kind == SEQUENCE && !((const struct sequence *)t->data)->count) ||
-                                     (t->kind == OPTIONAL && !((const struct optional *)t->data)->present));
+                                     (t->kind == OPTIONAL && !((const struct optional *)t->data)->present) ||
+                                     (t->kind == MAP && !((const struct pairs *)t->data)->keys.dims[0]));
     struct tensor own = *t;
 
     if (!nothing || t->dtype != UNDEFINED || !v->has_type || v->type.kind != t->kind)

@@ -145,6 +145,17 @@ static bool copy_optional(struct copy *c, struct tensor *t)
     return !to->present || copy_later(c, &to->value);
 }
 
+static bool copy_pairs(struct copy *c, struct tensor *t)
+{
+    struct pairs *to = heap_alloc(c->heap, sizeof *to, c->report);
+
+    if (!to)
+        return false;
+    *to = *(const struct pairs *)t->data;
+    t->data = to;
+    return copy_later(c, &to->keys) && copy_later(c, &to->values);
+}
+
 static bool copy_data(struct copy *c, struct tensor *t)
 {
     if (!t->data)
@@ -156,6 +167,8 @@ static bool copy_data(struct copy *c, struct tensor *t)
         return copy_sequence(c, t);
     case OPTIONAL:
         return copy_optional(c, t);
+    case MAP:
+        return copy_pairs(c, t);
     default: {
         char type[TYPE_TEXT];
 

@@ -68,7 +68,9 @@ bool has_no_values(const struct tensor *t)
 
     while (e.kind != MAP && holds_values(e.kind))
         e = element_of(&e);
-    return e.kind == MAP || e.kind == SPARSE;
+    if (e.kind == MAP)
+        return e.element[0].kind != TENSOR || (e.key != I64 && e.key != STRING);
+    return e.kind == SPARSE;
 }
 
 /* Appends, and stops at the end of the buffer. */

@@ -17,10 +17,10 @@ struct element {
 };
 
 /* While planning, `data` is NULL but for a value that is known already, and a dimension (or the rank) is UNKNOWN
- * where only running will tell. A sequence or an optional has the dtype of the tensors in it, rank UNKNOWN, and a
- * `struct sequence` or `struct optional` at `data`. Maps and sparse tensors have types, but no operator makes or
- * takes one yet: there are no values of them. Plans of long graphs have many of these: its size is looked at in
- * tests/unit/tensor.c. */
+ * where only running will tell. A sequence, an optional or a map has the dtype of the tensors in it, rank UNKNOWN, and
+ * a `struct sequence`, `struct optional` or `struct pairs` at `data`. Sparse tensors, and maps but from int64 or strings
+ * to elements of tensors, have types, but no operator makes or takes one: there are no values of them. Plans of long
+ * graphs have many of these: its size is looked at in tests/unit/tensor.c. */
 struct tensor {
     enum kind kind;
     enum dtype key; /* of a map: the type of its keys */
@@ -40,6 +40,10 @@ struct sequence { /* lives on a heap (tensor/heap.h), immutable once made */
 struct optional {
     bool present;
     struct tensor value;
+};
+
+struct pairs { /* of a map (tensor/pairs.h): two vectors, of as many elements; value k is that of key k */
+    struct tensor keys, values;
 };
 
 /* An element of a string tensor is a pointer to one of these: operators that only move values see 8 bytes. Immutable;

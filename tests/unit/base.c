@@ -100,6 +100,32 @@ START_TEST(characters_are_told_from_bytes)
 }
 END_TEST
 
+START_TEST(cases_and_spaces_of_unicode)
+{
+    int spaces = 0;
+
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        char s[4];
+        uint32_t code = 0;
+        const size_t n = utf8_encode(c, s);
+
+        if (c >= 0xd800 && c < 0xe000) /* no characters */
+            continue;
+        ck_assert_uint_eq(utf8_decode(s, n, &code), n);
+        ck_assert_uint_eq(code, c);
+        spaces += utf8_is_space(c);
+    }
+    ck_assert_int_eq(spaces, 25);
+    ck_assert(utf8_is_space(0x3000) && utf8_is_space('\v') && !utf8_is_space(0x200b));
+    ck_assert(utf8_knows_case());
+    ck_assert_uint_eq(utf8_lower('A'), 'a');
+    ck_assert_uint_eq(utf8_upper(0xe9), 0xc9);
+    ck_assert_uint_eq(utf8_upper(0xdf), 0xdf);
+    ck_assert_uint_eq(utf8_lower(0x416), 0x436);
+    ck_assert_uint_eq(utf8_lower('1'), '1');
+}
+END_TEST
+
 START_TEST(long_messages_are_cut)
 {
     struct report r = { 0 };
@@ -549,6 +575,7 @@ Suite *suite(void)
     add_test(s, first_error_wins_and_all_are_heard);
     add_test(s, control_characters_are_escaped);
     add_test(s, characters_are_told_from_bytes);
+    add_test(s, cases_and_spaces_of_unicode);
     add_test(s, long_messages_are_cut);
     add_test(s, every_status_has_words);
     add_test(s, an_errno_has_words);

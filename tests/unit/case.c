@@ -9,6 +9,7 @@
 #include "ops/move.h"
 #include "ops/node.h"
 #include "plan/pass.h"
+#include "tensor/pairs.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,10 +145,25 @@ static bool read_tensor(struct case_graph *c, struct case_tensor *out, const cha
 
 static bool is_holder(const char *s)
 {
-    return strncmp(s, "seq(", 4) == 0 || strncmp(s, "opt(", 4) == 0;
+    return strncmp(s, "seq(", 4) == 0 || strncmp(s, "opt(", 4) == 0 || strncmp(s, "map(", 4) == 0;
 }
 
 static bool read_value(struct case_graph *c, struct case_tensor *out, const char **at);
+
+/* "map(str[2]{'a','b'},f32[2])": its keys, which ascend, and their values; "map(str,f32)" is a type alone. */
+static bool read_map(struct case_graph *c, struct case_tensor *out, const char **at)
+{
+    struct pairs *p = arena_alloc(&c->arena, sizeof *p, &c->report);
+    struct case_tensor keys, values;
+
+    *at += 4;
+    if (!p || !read_value(c, &keys, at) || *(*at)++ != ',' || !read_value(c, &values, at) || *(*at)++ != ')')
+        return false;
+    *p = (struct pairs){ keys.t, values.t };
+    *out = (struct case_tensor){ .t = map_type(keys.t.dtype, values.t.dtype) };
+    out->t.data = keys.t.rank == 1 ? p : NULL;
+    return true;
+}
 
 /* "seq(f32[2],f32[3])", "opt(seq(f32[2]))"; "seq(f32)" and "opt(f32)" hold nothing. */
 static bool read_holder(struct case_graph *c, struct case_tensor *out, const char **at)
@@ -158,12 +174,14 @@ static bool read_holder(struct case_graph *c, struct case_tensor *out, const cha
     struct optional *maybe = arena_alloc(&c->arena, sizeof *maybe, &c->report);
     const char *s = *at + 4;
 
+    if (**at == 'm')
+        return read_map(c, out, at);
     if (!items || !maybe)
         return false;
     for (; *s && *s != ')'; s += *s == ',') {
         if (items->count == MAX_CASE || !read_value(c, &item, &s))
             return false;
-        if (item.t.kind != TENSOR || item.t.rank >= 0)
+        if (item.t.kind == MAP ? item.t.data != NULL : item.t.kind != TENSOR || item.t.rank >= 0)
             items->items[items->count++] = item.t;
     }
     *maybe = (struct optional){ .present = items->count, .value = items->items[0] };

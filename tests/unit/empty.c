@@ -107,13 +107,15 @@ static bool change_inputs(char *to, const char *s, const struct change *c)
     return changed;
 }
 
-/* "axis=1 pads=[0,1]": only lists. */
+/* "axis=1 pads=[0,1]": only lists, no tensors. */
 static void change_attrs(char *to, const char *s, const struct change *c)
 {
+    const char *const attrs = s;
+
     while (*s) {
         s = put_through(to, s, s + strcspn(s, "["));
         if (*s)
-            s = put_list(to, c, put_through(to, s, s + 1), ']');
+            s = s > attrs && s[-1] == '=' ? put_list(to, c, put_through(to, s, s + 1), ']') : put_through(to, s, s + 1);
     }
 }
 

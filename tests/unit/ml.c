@@ -297,6 +297,19 @@ static const struct refused refused[] = {
     { "OneHotEncoder", 1, { "i64[2]{1,5}", "cats_int64s=[1] zeros=0", "f32[2,1]", 0 }, "element 1 of 'X' is none of" },
     { "OneHotEncoder", 1, { "i64[2]", "cats_strings=['a']", "f32[2,1]", 0 }, "the categories are strings" },
     { "OneHotEncoder", 1, { "i64[2]", "cats_strings=['a'] cats_int64s=[1]", "f32[2,1]", 0 }, "both have" },
+    { "ZipMap", 1, { "f32[2,3]", "classlabels_int64s=[1,2]", "seq(map(i64,f32))", 0 }, "3 features, must have 2" },
+    { "ZipMap", 1, { "f32[2,2]", "", "seq(map(i64,f32))", 0 }, "'classlabels_strings' is missing" },
+    { "DictVectorizer",
+      1,
+      { "map(i64[1]{1},f32[1])", "string_vocabulary=['a']", "f32[1,1]", 0 },
+      "'X' has keys of type int64, but the vocabulary is of string" },
+    { "CastMap",
+      1,
+      { "map(i64[2]{1,3},f32[2])", "map_form='SPARSE' max_map=3", "f32[1,3]", 0 },
+      "the map has key 3, must be in [0, 3)" },
+    { "CastMap", 1, { "map(i64[1]{-1},f32[1])", "map_form='SPARSE'", "f32[1,1]", 0 }, "the map has key -1" },
+    { "CastMap", 1, { "map(i64[1]{0},f32[1])", "map_form='SPARSE' max_map=0", "f32[1,1]", 0 }, "max_map is 0" },
+    { "CastMap", 1, { "map(i64[1]{0},str[1]{'1x'})", "", "f32[1,1]", 0 }, "'1x'" },
     { "FeatureVectorizer", 1, { "f32[2,2] f32[3,2]", "", "f32[2,4]", 0 }, "input 1 has 3 rows, must have 2" },
     { "FeatureVectorizer", 1, { "f32[2,2]", "inputdimensions=[2,1]", "f32[2,3]", 0 }, "must have 1 as there are" },
     { "ArrayFeatureExtractor", 1, { "f32[2,2] i64[1]{-1}", "", "f32[2,1]", 0 }, "element 0 of 'Y' is -1" },
@@ -370,6 +383,21 @@ START_TEST(a_newer_opset_is_refused_where_it_is_used)
 }
 END_TEST
 
+/* As skl2onnx writes it. */
+START_TEST(an_opset_that_is_imported_again_is_one)
+{
+    struct fixture f;
+    float x = 3;
+
+    begin(&f, "<ir_version: 10, opset_import: [\"\": 17, \"ai.onnx.ml\": 1, \"ai.onnx\": 17, \"ai.onnx.ml\": 1]>\n"
+              "g (float x) => (float y) { y = ai.onnx.ml.Binarizer(x) }");
+    set(&f, "x", F32, 0, NULL, &x);
+    run_ok(&f);
+    ck_assert(floats(&f, 0, 1)[0] == 1);
+    end(&f);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("ml");
@@ -378,6 +406,7 @@ Suite *suite(void)
     add_test(s, features_keep_their_numbers_in_big_tensors);
     add_tests(s, classifiers_by_hand, CLASSIFIERS);
     add_tests(s, refuses_and_says_why, REFUSED);
+    add_test(s, an_opset_that_is_imported_again_is_one);
     add_test(s, a_newer_opset_is_refused_where_it_is_used);
     return s;
 }

@@ -18,20 +18,24 @@ class Value:
     shape: list | None
     optional: bool
     kinds: tuple  # numbers of kiln_kind, from the outside in
+    key: int  # the kiln_dtype of a map's keys
+    dtype: int  # and of the tensors in it
     place: int  # in the file's list
 
 
 def value(info):
-    kinds = [info.kind]
+    kinds, keys = [info.kind], [info.key]
     while kinds[-1] in (lib.KILN_SEQUENCE, lib.KILN_OPTIONAL, lib.KILN_MAP):
-        kinds.append(info.element[len(kinds) - 1].kind)
-    names = [values.KINDS[kind] for kind in kinds]
+        within = info.element[len(kinds) - 1]
+        kinds.append(within.kind)
+        keys.append(within.key)
+    opened = [f"{values.KINDS[kind]}({text(lib.kiln_dtype_name(key))}," if kind == lib.KILN_MAP else f"{values.KINDS[kind]}(" for kind, key in zip(kinds, keys)]
     shape = None
     if info.rank >= 0:
         symbols = [text(info.dim_names[d]) if info.dim_names else None for d in range(info.rank)]
         shape = [symbols[d] if info.dims[d] < 0 else info.dims[d] for d in range(info.rank)]
-    declared = "(".join([*names, text(lib.kiln_dtype_name(info.dtype))]) + ")" * len(names)
-    return Value(text(info.name), declared, shape, info.optional, tuple(kinds), info.place)
+    declared = "".join([*opened, text(lib.kiln_dtype_name(info.dtype))]) + ")" * len(opened)
+    return Value(text(info.name), declared, shape, info.optional, tuple(kinds), max(keys), info.dtype, info.place)
 
 
 @ffi.callback("kiln_diagnostic_fn")
@@ -79,16 +83,16 @@ class Session:
 
     def run(self, output_names, feeds):
         """The outputs of these names, of all where it is None, as a list. `feeds` is {name of an input: value}."""
-        kinds = {v.name: v.kinds for v in self._inputs}
+        inputs = {v.name: v for v in self._inputs}
         for name in feeds:
-            if name not in kinds:
-                raise BadArgument(f"there is no input '{name}'; inputs are {', '.join(kinds) or 'none'}")
+            if name not in inputs:
+                raise BadArgument(f"there is no input '{name}'; inputs are {', '.join(inputs) or 'none'}")
         known = {v.name: k for k, v in enumerate(self._outputs)}
         for name in output_names or ():
             if name not in known:
                 raise BadArgument(f"there is no output '{name}'; outputs are {', '.join(known)}")
         names = [ffi.new("char[]", name.encode(errors="surrogateescape")) for name in feeds]
-        tensors = [values.from_python(x, kinds[name]) for name, x in feeds.items()]
+        tensors = [values.from_python(x, inputs[name].kinds, inputs[name].key, inputs[name].dtype) for name, x in feeds.items()]
         call(lib.kiln_session_run, self._session, len(names), ffi.new("char *[]", names), ffi.new("kiln_tensor *[]", tensors))
         wanted = range(len(self._outputs)) if output_names is None else [known[name] for name in output_names]
         return [values.to_python(lib.kiln_session_output(self._session, k)) for k in wanted]

@@ -1,4 +1,4 @@
-"""Values of the library and of Python: a tensor is a NumPy array, a sequence a list, an optional what it holds, or None."""
+"""Values of the library and of Python: a tensor is a NumPy array, a sequence a list, a map a dict, an optional what it holds, or None."""
 
 import weakref
 
@@ -74,14 +74,23 @@ def from_array(array):
     return tensor
 
 
-def from_python(value, kinds):
-    """A value for an input. `kinds` has what it is, from the outside in."""
+def from_dict(value, key, dtype):
+    """A map: its keys are ints or strings, its values what NumPy makes of them, as the type that is declared."""
+    keys = from_strings(np.array(list(value), object)) if key == lib.KILN_STRING else from_array(np.array(list(value), np.int64))
+    values = from_strings(np.array(list(value.values()), object)) if dtype == lib.KILN_STRING else from_array(np.array(list(value.values()), TO_NUMPY[dtype]))
+    return owned(lib.kiln_tensor_new_map, keys, values)
+
+
+def from_python(value, kinds, key, dtype):
+    """A value for an input. `kinds` has what it is, from the outside in, the last of it of type `dtype`; keys of a map in it are of type `key`."""
     kind, *within = kinds
+    if kind == lib.KILN_MAP:
+        return from_dict(value, key, dtype)
     if kind == lib.KILN_OPTIONAL:
-        held = None if value is None else from_python(value, within)
+        held = None if value is None else from_python(value, within, key, dtype)
         return owned(lib.kiln_tensor_new_optional, lib.kiln_tensor_dtype(held) if held else lib.KILN_UNDEFINED, held or ffi.NULL)
     if kind == lib.KILN_SEQUENCE:
-        items = [from_python(item, within) for item in value]
+        items = [from_python(item, within, key, dtype) for item in value]
         return owned(lib.kiln_tensor_new_sequence, lib.kiln_tensor_dtype(items[0]) if items else lib.KILN_UNDEFINED, len(items), items or ffi.NULL)
     return from_array(value)
 
@@ -116,4 +125,7 @@ def to_python(tensor):
     items = [to_python(lib.kiln_tensor_item(tensor, k)) for k in range(lib.kiln_tensor_item_count(tensor))]
     if kind == lib.KILN_OPTIONAL:
         return items[0] if items else None
+    if kind == lib.KILN_MAP:
+        keys, values = (item.tolist() for item in items)
+        return dict(zip(keys, values))
     return items

@@ -4,10 +4,10 @@
 
 #include "ops/op.h"
 
-/* Input k; NULL where it is left out. */
+/* Input k; NULL where it is left out, or k is below 0. */
 static inline struct value *given(const struct node *n, int k)
 {
-    return k < n->inputs ? n->in[k] : NULL;
+    return k >= 0 && k < n->inputs ? n->in[k] : NULL;
 }
 /* An error of the node's: KILN_BAD_MODEL, or KILN_UNSUPPORTED for what is valid, but Kiln cannot. Always false. */
 bool expand_error(struct emitter *e, const struct node *n, kiln_status status, const char *format, ...)

@@ -178,3 +178,26 @@ bool emit_heads(struct emitter *e, const struct heads *a, bool apart, const char
     snprintf(all, sizeof all, "%s %s is_causal=%d %s", counts, scale, a->causal, attrs);
     return emit_many(e, "Attention", all, outputs, out, 6, in);
 }
+
+bool emit_self_attention(struct emitter *e, const struct node *n, const struct heads *a, struct value *x,
+                         const struct ints *sizes, struct self_inputs at, struct value **out)
+{
+    struct value *const past = given(n, at.past);
+    struct value *parts[] = { x, sizes ? emit_ints(e, sizes->count, sizes->v) : NULL };
+    struct value *in[6] = { 0 }, *made[3], *keys = emit_size(e, x, 1);
+
+    if (!emit_many(e, "Split", sizes ? "axis=2" : "axis=2 num_outputs=3", 3, in, 2, parts))
+        return false;
+    for (int k = 0; past && k < 2; k++)
+        in[4 + k] = emit(e, "Gather", "axis=0", 2, past, emit_scalar(e, I64, k));
+    if (past)
+        keys = emit(e, "Add", "", 2, keys, emit_size(e, past, 3));
+    in[3] = emit_score_bias(e, n, at.mask, at.bias, x, keys, a->filter);
+    if (!emit_heads(e, a, false, "", in, n->out[1] ? 3 : 1, made))
+        return false;
+    out[0] = made[HEADS_Y];
+    if (n->out[1])
+        out[1] = emit(e, "Concat", "axis=0", 2, emit_unsqueezed(e, made[HEADS_KEY], 0),
+                      emit_unsqueezed(e, made[HEADS_VALUE], 0));
+    return !e->failed;
+}

@@ -34,6 +34,14 @@ struct value *emit_heads_together(struct emitter *e, struct value *x);
 struct value *emit_score_bias(struct emitter *e, const struct node *n, int mask, int bias, struct value *q,
                               struct value *keys, float filter);
 
+/* What Attention and QAttention do with x, [batch, length, q + k + v], whose parts have `sizes`, or are the same: outputs
+ * are Y and the present, which is made where n->out[1] is. `at` are the node's inputs, -1 where it has no such one. */
+struct self_inputs {
+    int mask, past, bias;
+};
+bool emit_self_attention(struct emitter *e, const struct node *n, const struct heads *a, struct value *x,
+                         const struct ints *sizes, struct self_inputs at, struct value **out);
+
 /* Attention of the standard, with what of its outputs is wanted: Y, present key and value, scores; `attrs` are more
  * attributes of it. q, k and v have three dimensions, or four. */
 enum { HEADS_Y, HEADS_KEY, HEADS_VALUE, HEADS_SCORES, HEADS_OUTPUTS };

@@ -7,10 +7,8 @@
  * that a query all of whose keys are excluded still is a mean of their values, as in onnxruntime. */
 #include "ops/expansion.h"
 #include "ops/heads.h"
-#include "ops/rank.h"
 
-enum { INPUT, WEIGHTS, BIAS, MASK, PAST, SCORE_BIAS, PAST_LENGTH }; /* inputs */
-enum { OUTPUT, PRESENT };                                           /* outputs */
+enum { INPUT, WEIGHTS, BIAS, MASK, PAST, SCORE_BIAS, PAST_LENGTH };
 
 struct microsoft_attention {
     struct heads heads;
@@ -38,27 +36,12 @@ static bool parse(struct parse *p, void *attrs)
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
     const struct microsoft_attention *a = n->attrs;
-    const struct value *const past = given(n, PAST);
-    struct value *x[2], *in[6] = { 0 }, *made[3], *keys = emit_size(e, n->in[INPUT], 1);
+    struct value *x = emit(e, "MatMul", "", 2, n->in[INPUT], n->in[WEIGHTS]);
 
-    x[0] = emit(e, "MatMul", "", 2, n->in[INPUT], n->in[WEIGHTS]);
     if (given(n, BIAS))
-        x[0] = emit(e, "Add", "", 2, x[0], n->in[BIAS]);
-    x[1] = a->sizes.count ? emit_ints(e, 3, a->sizes.v) : NULL;
-    if (!emit_many(e, "Split", x[1] ? "axis=2" : "axis=2 num_outputs=3", 3, in, 2, x))
-        return false;
-    for (int k = 0; past && k < 2; k++)
-        in[4 + k] = emit(e, "Gather", "axis=0", 2, n->in[PAST], emit_scalar(e, I64, k));
-    if (past)
-        keys = emit(e, "Add", "", 2, keys, emit_size(e, n->in[PAST], 3));
-    in[3] = emit_score_bias(e, n, MASK, SCORE_BIAS, n->in[INPUT], keys, a->heads.filter);
-    if (!emit_heads(e, &a->heads, false, "", in, n->out[PRESENT] ? 3 : 1, made))
-        return false;
-    out[OUTPUT] = made[HEADS_Y];
-    if (n->out[PRESENT])
-        out[PRESENT] = emit(e, "Concat", "axis=0", 2, emit_unsqueezed(e, made[HEADS_KEY], 0),
-                            emit_unsqueezed(e, made[HEADS_VALUE], 0));
-    return out[OUTPUT];
+        x = emit(e, "Add", "", 2, x, n->in[BIAS]);
+    return emit_self_attention(e, n, &a->heads, x, a->sizes.count ? &a->sizes : NULL,
+                               (struct self_inputs){ MASK, PAST, SCORE_BIAS }, out);
 }
 
 /* -- test -- */

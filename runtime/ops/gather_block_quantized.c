@@ -118,7 +118,7 @@ static const struct op_case cases[] = {
     { "f8e4m3fn[5,20] i64[2]{3,-2} f32[5,2]", OF(17) "<block_size = 16> (d, x1, x2) }", "f32[2,20]", 0 },
     { "f8e5m2[5,20] i64[2]{3,-2} f32[1,1]", OF(19) "<block_size = 0, gather_axis = 1, quantize_axis = 0> (d, x1, x2) }",
       "f32[5,2]", 0 },
-    { "u8[5,20] i64[0] f32[5,2]", "bits=8 block_size=16", "f32[0,20]", 0 },
+    { "u8[5,20] i64[0] f32[5,2]{1,2,3,4,5,6,7,8,9,10}", "bits=8 block_size=16", "f32[0,20]", 0 },
     { 0 },
 };
 

@@ -2,6 +2,13 @@
 #include "ops/rank.h"
 #include "ops/widen.h"
 
+bool axis_parse(struct parse *p, int64_t *axis)
+{
+    *axis = attr_int(p, "axis", -1);
+    return (*axis >= -MAX_RANK && *axis < MAX_RANK) ||
+           parse_error(p, "axis is %lld, at most %d dimensions are supported", (long long)*axis, (int)MAX_RANK);
+}
+
 bool epsilon_parse(struct parse *p, float *epsilon, float fallback)
 {
     *epsilon = attr_float(p, "epsilon", fallback);

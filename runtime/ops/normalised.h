@@ -6,6 +6,8 @@
 
 #include "ops/op.h"
 
+/* Reads axis, -1 where it is absent; no tensor may have so many dimensions that others would be right. */
+bool axis_parse(struct parse *p, int64_t *axis);
 /* Reads epsilon, which must be at least 0. */
 bool epsilon_parse(struct parse *p, float *epsilon, float fallback);
 /* The dimensions of input 0 from `axis` on, for a reduction. */

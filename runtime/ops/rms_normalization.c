@@ -23,12 +23,9 @@ static bool parse(struct parse *p, void *attrs)
     struct rms *a = attrs;
     const int64_t stash = attr_int(p, "stash_type", F32);
 
-    a->axis = attr_int(p, "axis", -1);
     if (stash != F32 && stash != F64 && stash != F16 && stash != BF16)
         return parse_error(p, "stash_type is %lld, must be a type of floating-point numbers", (long long)stash);
-    if (a->axis < -MAX_RANK || a->axis >= MAX_RANK)
-        return parse_error(p, "axis is %lld, at most %d dimensions are supported", (long long)a->axis, (int)MAX_RANK);
-    return epsilon_parse(p, &a->epsilon, 1e-5f);
+    return axis_parse(p, &a->axis) && epsilon_parse(p, &a->epsilon, 1e-5f);
 }
 
 /* -- as other operators -- */

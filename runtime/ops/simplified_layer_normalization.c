@@ -23,11 +23,10 @@ static bool parse(struct parse *p, void *attrs)
     struct simplified *a = attrs;
     const int64_t stash = attr_int(p, "stash_type", F32);
 
-    a->axis = attr_int(p, "axis", -1);
     a->stash = (enum dtype)stash;
     if (stash != F32 && stash != F64)
         return parse_error(p, "stash_type is %lld, must be %d (float) or %d (double)", (long long)stash, F32, F64);
-    return epsilon_parse(p, &a->epsilon, 1e-5f);
+    return axis_parse(p, &a->axis) && epsilon_parse(p, &a->epsilon, 1e-5f);
 }
 
 static struct value *inverse(struct emitter *e, const struct node *n, const struct simplified *a)

@@ -3,7 +3,7 @@
 
 Usage: operators.py KILN. For every operator that Kiln has: all versions from the one in force at opset 7 on are there, and of others only real ones;
 inputs and outputs have the standard's names in its order, and are optional or variadic where it says so; each takes the types of the
-standard, but for those in LEFT_OUT. Those of com.microsoft are held against what the installed onnxruntime says of them. A line for each version of an operator, then "N passed, N failed, N skipped".
+standard, but for those in LEFT_OUT. Those of com.microsoft, and IN_STANDARD, are held against what the installed onnxruntime says of them. A line for each version of an operator, then "N passed, N failed, N skipped".
 """
 
 import json
@@ -16,8 +16,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 OLDEST, NEWEST = 1, 28  # NEWEST_OPSET of ops/op.h
 # Types that nothing computes with, of operators that do more than to move them.
-LEFT_OUT = {"Dropout": re.compile("float8")}
+LEFT_OUT = {"Dropout": re.compile("float8"), "GroupQueryAttention": re.compile("float8|int8")}
 CONTRIBUTED = "com.microsoft"
+IN_STANDARD = ("LayerNormalization", "SimplifiedLayerNormalization")  # that onnxruntime has put into the standard's own domain
 
 
 def standard():
@@ -27,8 +28,8 @@ def standard():
         if schema.domain or schema.since_version <= NEWEST:
             found.setdefault((schema.domain, schema.name), {})[schema.since_version] = schema
     for schema in get_all_operator_schema():
-        if schema.domain == CONTRIBUTED:
-            found.setdefault((schema.domain, schema.name), {})[schema.since_version] = schema
+        if schema.domain == CONTRIBUTED or (not schema.domain and schema.name in IN_STANDARD):
+            found.setdefault((schema.domain, schema.name), {}).setdefault(schema.since_version, schema)
     return found
 
 
@@ -43,7 +44,7 @@ def wanted_formals(schema, formals):
     for formal in formals:
         types = sorted(t for t in formal.types if not (left_out and left_out.search(t)))
         option = formal.option.name
-        homogeneous = formal.isHomogeneous if schema.domain == CONTRIBUTED else formal.is_homogeneous
+        homogeneous = formal.is_homogeneous if isinstance(schema, onnx.defs.OpSchema) else formal.isHomogeneous
         yield (formal.name.removesuffix("..."), option == "Optional", option == "Variadic", option != "Variadic" or homogeneous, types)
 
 

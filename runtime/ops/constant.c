@@ -96,6 +96,12 @@ static int rank(const struct node *n, int k)
     return ((const struct constant *)n->attrs)->value.rank;
 }
 
+static enum dtype told(const struct node *n, int k)
+{
+    (void)k;
+    return ((const struct constant *)n->attrs)->value.dtype;
+}
+
 static bool infer(struct infer *i)
 {
     const struct constant *a = infer_attrs(i);
@@ -153,7 +159,7 @@ static const struct op_case cases_25[] = {
 #define ROW(version, t, tests)                                                                                         \
     {                                                                                                                  \
         .since = version, .signature = "-> T output", .types = "T: " t, .attrs_size = sizeof(struct constant),         \
-        .parse = parse, .rank = rank, .infer = infer, .gradient = zero_gradient, .cases = tests                        \
+        .parse = parse, .rank = rank, .dtype = told, .infer = infer, .gradient = zero_gradient, .cases = tests         \
     }
 
 const struct op op_constant = {

@@ -5,19 +5,19 @@
  *
  * What onnxruntime makes of these and what stands between them. b_scale, as its zero point, is one number or one for each
  * column. */
-#include "ops/op.h"
+#include "ops/expansion.h"
 
 enum { A, B, B_SCALE, B_ZERO_POINT, BIAS };
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
-    struct value *a[3], *const zero = n->inputs > B_ZERO_POINT ? n->in[B_ZERO_POINT] : NULL, *sum;
+    struct value *a[3], *sum;
 
     if (!emit_many(e, "DynamicQuantizeLinear", "", 3, a, 1, n->in))
         return false;
-    sum = emit(e, "MatMulInteger", "", 4, a[0], n->in[B], a[2], zero);
+    sum = emit(e, "MatMulInteger", "", 4, a[0], n->in[B], a[2], given(n, B_ZERO_POINT));
     out[0] = emit(e, "Mul", "", 2, emit_cast(e, sum, F32), emit(e, "Mul", "", 2, a[1], n->in[B_SCALE]));
-    if (n->inputs > BIAS && n->in[BIAS])
+    if (given(n, BIAS))
         out[0] = emit(e, "Add", "", 2, out[0], n->in[BIAS]);
     return out[0];
 }

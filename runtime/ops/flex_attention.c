@@ -9,6 +9,7 @@
  *
  * Scores and weights have the type softmax_precision, else double where Q is double, and float. Products are of floats
  * where Q has halves, and are scaled by one factor: the reference rounds the operands to halves before. */
+#include "ops/expansion.h"
 #include "ops/rank.h"
 #include "ops/widen.h"
 #include <stdio.h>
@@ -66,41 +67,19 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- as other operators -- */
 
-static struct value *size(struct emitter *e, struct value *x, int dim) /* a vector of one */
-{
-    char attrs[32];
-
-    snprintf(attrs, sizeof attrs, "start=%d end=%d", dim, dim + 1);
-    return emit(e, "Shape", attrs, 1, x);
-}
-
-static struct value *shaped(struct emitter *e, struct value *x, struct value *shape)
-{
-    return emit(e, "Reshape", "allowzero=1", 2, x, shape);
-}
-
 /* [batch, heads, ...] with its heads in groups, each of which meets one of the keys'. */
 static struct value *grouped(struct emitter *e, struct value *x, struct value *keys)
 {
-    struct value *const heads = size(e, keys, 1);
+    struct value *const heads = emit_size(e, keys, 1);
 
-    return shaped(e, x,
-                  emit(e, "Concat", "axis=0", 4, size(e, x, 0), heads, emit(e, "Div", "", 2, size(e, x, 1), heads),
-                       emit(e, "Shape", "start=2", 1, x)));
+    return emit_shaped(e, x, 4, emit_size(e, x, 0), heads, emit(e, "Div", "", 2, emit_size(e, x, 1), heads),
+                       emit(e, "Shape", "start=2", 1, x));
 }
 
 /* And back: [batch, heads of Q, ...]. */
 static struct value *ungrouped(struct emitter *e, struct value *x, struct value *like)
 {
-    return shaped(
-        e, x, emit(e, "Concat", "axis=0", 2, emit(e, "Shape", "end=2", 1, like), emit(e, "Shape", "start=3", 1, x)));
-}
-
-static struct value *one_for_a_group(struct emitter *e, struct value *x)
-{
-    const int64_t axis = 2;
-
-    return emit(e, "Unsqueeze", "", 2, x, emit_ints(e, 1, &axis));
+    return emit_shaped(e, x, 2, emit(e, "Shape", "end=2", 1, like), emit(e, "Shape", "start=3", 1, x));
 }
 
 static struct value *scores(struct emitter *e, const struct flex_attention *a, const struct node *n, enum dtype dtype)
@@ -109,10 +88,10 @@ static struct value *scores(struct emitter *e, const struct flex_attention *a, c
                  *k = emit_widened(e, n->in[K], dtype, WIDEN_HALVES);
     struct value *factor =
         a->scaled ? emit_scalar(e, F32, (double)a->scale)
-                  : emit(e, "Reciprocal", "", 1, emit(e, "Sqrt", "", 1, emit_cast(e, size(e, n->in[Q], 3), F32)));
+                  : emit(e, "Reciprocal", "", 1, emit(e, "Sqrt", "", 1, emit_cast(e, emit_size(e, n->in[Q], 3), F32)));
 
     q = grouped(e, emit(e, "Mul", "", 2, q, emit(e, "CastLike", "", 2, factor, q)), n->in[K]);
-    k = one_for_a_group(e, emit(e, "Transpose", "perm=[0,1,3,2]", 1, k));
+    k = emit_unsqueezed(e, emit(e, "Transpose", "perm=[0,1,3,2]", 1, k), 2);
     q = ungrouped(e, emit(e, "MatMul", "", 2, q, k), n->in[Q]);
     return a->softmax ? emit_cast(e, q, a->softmax) : q;
 }
@@ -150,7 +129,7 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     }
     s = changed(e, n, a->score_mod, scores(e, a, n, dtype));
     s = changed(e, n, a->weight_mod, emit(e, "Softmax", "axis=-1", 1, s));
-    v = one_for_a_group(e, emit(e, "CastLike", "", 2, n->in[V], s));
+    v = emit_unsqueezed(e, emit(e, "CastLike", "", 2, n->in[V], s), 2);
     s = ungrouped(e, emit(e, "MatMul", "", 2, grouped(e, s, n->in[K]), v), n->in[Q]);
     out[0] = emit(e, "CastLike", "", 2, s, n->in[Q]);
     return out[0];

@@ -7,13 +7,18 @@
  * It is computed in float, or in double where X is double; stash_type is but the type of the outputs Mean and
  * InvStdDev. With g = dL/dY * Scale and n values a row, dx = invstd * (g - sum g / n - xhat * sum(g * xhat) / n).
  *
+ * Version 1 is onnxruntime's, whose optimisers write it into files of opsets before 17: X may have a type of its own, and is
+ * cast to that of Scale.
+ *
  * The kernel knows a Scale with one value for each normalised element. Any other is multiplied by standard nodes in the
  * gradient. */
 #include "kernels/norm.h"
 #include "ops/compute.h"
+#include "ops/expansion.h"
 #include "ops/move.h"
-#include "ops/op.h"
+#include "ops/normalised.h"
 #include "ops/rank.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { X, SCALE, BIAS }; /* inputs */
@@ -35,19 +40,26 @@ struct layer_norm_attrs {
 
 /* -- read -- */
 
-static bool parse(struct parse *p, void *attrs)
+static bool read_attrs(struct parse *p, struct layer_norm_attrs *a, enum dtype other_stash)
 {
-    struct layer_norm_attrs *a = attrs;
     const int64_t stash = attr_int(p, "stash_type", F32);
 
     a->axis = attr_int(p, "axis", -1);
-    a->epsilon = attr_float(p, "epsilon", 1e-5f);
-    if (stash != F32 && stash != BF16)
-        return parse_error(p, "stash_type is %lld, must be %d (float) or %d (bfloat16)", (long long)stash, F32, BF16);
-    if (!(a->epsilon >= 0))
-        return parse_error(p, "epsilon is %g, must be at least 0", (double)a->epsilon);
     a->stash = (enum dtype)stash;
-    return true;
+    if (stash != F32 && stash != (int64_t)other_stash)
+        return parse_error(p, "stash_type is %lld, must be %d (float) or %d (%s)", (long long)stash, F32,
+                           (int)other_stash, dtype_name(other_stash));
+    return epsilon_parse(p, &a->epsilon, 1e-5f);
+}
+
+static bool parse(struct parse *p, void *attrs)
+{
+    return read_attrs(p, attrs, BF16);
+}
+
+static bool parse_1(struct parse *p, void *attrs)
+{
+    return read_attrs(p, attrs, F64);
 }
 
 /* -- plan -- */
@@ -376,6 +388,31 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+/* -- version 1, as the newest -- */
+
+static bool expand_1(struct emitter *e, const struct node *n, struct value **out)
+{
+    const struct layer_norm_attrs *a = n->attrs;
+    const enum dtype dtype = known_input(n, X).dtype;
+    struct value *in[] = { n->in[X], n->in[SCALE], given(n, BIAS) };
+    char attrs[64];
+
+    if (dtype == UNDEFINED || dtype != known_input(n, SCALE).dtype)
+        in[X] = emit(e, "CastLike", "", 2, n->in[X], n->in[SCALE]);
+    snprintf(attrs, sizeof attrs, "axis=%lld epsilon=%.9e", (long long)a->axis, (double)a->epsilon);
+    if (!emit_many(e, "LayerNormalization", attrs, n->out[MEAN] || n->out[INVSTD] ? 3 : 1, out, 3, in))
+        return false;
+    for (int k = MEAN; a->stash != F32 && k <= INVSTD; k++)
+        if (n->out[k])
+            out[k] = emit_cast(e, out[k], a->stash);
+    return !e->failed;
+}
+
+static enum dtype told_1(const struct node *n, int k)
+{
+    return k == Y ? known_input(n, SCALE).dtype : ((const struct layer_norm_attrs *)n->attrs)->stash;
+}
+
 static const struct op_parameter parameters[] = {
     { PARAMETER_TRAINS, SCALE, "scale", "ones", NULL },
     { PARAMETER_TRAINS, BIAS, "bias", "zeros", NULL },
@@ -400,6 +437,15 @@ static const struct op_case cases[] = {
     { 0 },
 };
 
+static const struct op_case cases_1[] = {
+    { "f64[3,4,5] f64[4,5] f64[4,5]", "axis=1 epsilon=1e-3", "f64[3,4,5]", ALL },
+    { "f64[3,5] f64[5]", "stash_type=11", "f64[3,5] f64[3,1] f64[3,1]", 0 },
+    { "f16[3,5] f32[5]", "", "f32[3,5] f32[3,1] f32[3,1]", 0 },
+    { "bf16[3,5] bf16[5] bf16[5]", "stash_type=1", "bf16[3,5]", 0 },
+    { "f32[0,5] f32[5] f32[5]", "", "f32[0,5]", 0 },
+    { 0 },
+};
+
 const struct op op_layer_normalization = {
     .name = "LayerNormalization",
     .domain = "",
@@ -417,6 +463,14 @@ const struct op op_layer_normalization = {
               .hidden = 2,
               .parameters = parameters,
               .cases = cases },
+            { .since = 1,
+              .signature = "T X, V Scale, V B? -> V Y, U Mean?, U InvStdDev?",
+              .types = "T: floats bf16; V: floats bf16; U: f32 f64",
+              .attrs_size = sizeof(struct layer_norm_attrs),
+              .parse = parse_1,
+              .dtype = told_1,
+              .expand = expand_1,
+              .cases = cases_1 },
             { 0 },
         },
 };

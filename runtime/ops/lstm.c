@@ -11,9 +11,10 @@
  *   dW = dz' X    dR = dz' H(before)    dX = dz W    dB = sum of dz
  *
  * Computed in float, or in double where X is double. Keras' LSTM is this one with the gates in the order i, f, c, o. */
+#include "ops/lstm.h"
 #include "ops/compute.h"
 #include "ops/rank.h"
-#include "ops/recurrent.h"
+#include <math.h>
 #include <string.h>
 
 enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS }; /* inputs */
@@ -28,11 +29,6 @@ enum {
 };                                            /* inputs of the gradient, after LSTM's own (B is not read) */
 enum { DX, DW, DR, DB, DH0, DC0, DP, GRADS }; /* outputs of the gradient */
 
-struct lstm {
-    struct recurrent r;
-    bool input_forget;
-};
-
 #define REAL    float
 #define NAME(x) x##_f32
 #include "ops/lstm_body.h"
@@ -42,7 +38,7 @@ struct lstm {
 
 /* -- read -- */
 
-static bool parse(struct parse *p, void *attrs)
+bool lstm_parse(struct parse *p, void *attrs)
 {
     static const char *const defaults[] = { "Sigmoid", "Tanh", "Tanh" };
     struct lstm *a = attrs;
@@ -83,7 +79,7 @@ static bool infer(struct infer *i)
     bytes = recurrent_values_bytes(i, &p, INPUTS, KEPT, UNKNOWN) + recurrent_reals(&p, p.rows * p.inputs) +
             recurrent_reals(&p, p.rows * p.wide) + recurrent_reals(&p, p.batch * p.wide) +
             2 * recurrent_reals(&p, p.batch * p.hidden) + recurrent_reals(&p, p.batch * KEPT_EACH * p.hidden) +
-            recurrent_reals(&p, p.wide);
+            recurrent_reals(&p, p.wide) + (a->rounds ? recurrent_reals(&p, p.batch * p.hidden) : 0);
     {
         const struct gemm g[] = { recurrent_product(&p, p.rows, p.wide, p.inputs, false),
                                   recurrent_product(&p, p.batch, p.wide, p.hidden, false) };
@@ -101,7 +97,7 @@ struct lstm_run { /* of one direction, whatever the type */
     int direction;
     const int32_t *lengths;
     const void *r, *peephole;
-    void *kept;
+    void *kept, *rounded;
     bool keep;
 };
 
@@ -109,7 +105,7 @@ struct lstm_run { /* of one direction, whatever the type */
     {                                                                                                                  \
         .a = (u)->a, .act = (u)->a->r.act + 3 * (u)->direction, .steps = (u)->p.steps, .batch = (u)->p.batch,          \
         .hidden = (u)->p.hidden, .reverse = (u)->a->r.reverse || (u)->direction == 1, .lengths = (u)->lengths,         \
-        .peephole = (u)->peephole, .kept = (u)->kept, .keep = (u)->keep                                                \
+        .peephole = (u)->peephole, .kept = (u)->kept, .rounded = (u)->rounded, .keep = (u)->keep                       \
     }
 
 static void steps_of(struct step *s, const struct lstm_run *u, const void *z, void *rz, void *h, void *c, void *y,
@@ -135,7 +131,7 @@ static bool run(struct step *s)
     const struct recurrent_plan p = plan_of(a, s->in[X], s->in[R]);
     const int64_t kept = KEPT_EACH * p.hidden;
     const void *in[INPUTS], *x;
-    void *out[KEPT], *z, *rz, *h, *c, *bias, *one_step;
+    void *out[KEPT], *z, *rz, *h, *c, *bias, *one_step, *rounded = NULL;
     char *scratch = s->scratch;
 
     if (!recurrent_check_lengths(s, s->in[LENGTHS], p.steps))
@@ -148,6 +144,8 @@ static bool run(struct step *s)
     c = recurrent_take(&p, &scratch, p.batch * p.hidden);
     one_step = recurrent_take(&p, &scratch, p.batch * kept);
     bias = recurrent_take(&p, &scratch, p.wide);
+    if (a->rounds)
+        rounded = recurrent_take(&p, &scratch, p.batch * p.hidden);
     for (int d = 0; d < a->r.directions; d++) {
         const struct lstm_run u = { .a = a,
                                     .p = p,
@@ -157,6 +155,7 @@ static bool run(struct step *s)
                                     .peephole = recurrent_at(&p, in[P], d * 3 * p.hidden),
                                     .kept = s->out[KEPT] ? recurrent_into(&p, s->out[KEPT]->data, d * p.rows * kept)
                                                          : one_step,
+                                    .rounded = rounded,
                                     .keep = s->out[KEPT] };
 
         recurrent_from_x(s, &p, d, x, in[W], recurrent_bias(&p, in[B], d, p.wide, bias), z, scratch);
@@ -309,6 +308,23 @@ static const struct op_parameter parameters[] = {
     { 0 },
 };
 
+const struct op lstm_rounding = {
+    .name = "LSTMRounding",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T "
+                                                    "initial_c?, T P? -> T Y?, T Y_h?, T Y_c?",
+                                       .types = "T: f32; T1: i32",
+                                       .attrs_size = sizeof(struct lstm),
+                                       .rank = rank,
+                                       .infer = infer,
+                                       .run = run,
+                                       .cost = recurrent_cost,
+                                       .no_gradient = "its weights are quantised",
+                                       .hidden = 1 },
+                                     { 0 } },
+};
+
 /* -- test -- */
 
 #define WEIGHTS (1 << X | 1 << W | 1 << R)
@@ -349,7 +365,7 @@ static const struct op_case cases_14[] = {
         .since = version,                                                                                              \
         .signature =                                                                                                   \
             "T X, T W, T R, T B?, T1 sequence_lens?, T initial_h?, T initial_c?, T P? -> T Y?, T Y_h?, T Y_c?",        \
-        .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = parse, .rank = rank,              \
+        .types = "T: " list "; T1: i32", .attrs_size = sizeof(struct lstm), .parse = lstm_parse, .rank = rank,         \
         .infer = infer, .run = run, .gradient = gradient, .cost = recurrent_cost, .hidden = 1,                         \
         .parameters = parameters, .cases = case_list                                                                   \
     }

@@ -11,6 +11,7 @@ struct NAME(lstm_direction) {
     const int32_t *lengths;
     const REAL *peephole; /* i, o, f; NULL for none */
     REAL *kept;           /* [steps, batch, 6 hidden]; of one step only, where nobody reads it later */
+    REAL *rounded;        /* scratch [batch, hidden], where h is rounded before the product with R; NULL: it is not */
     bool keep;
 };
 
@@ -38,6 +39,25 @@ static void NAME(cell)(const struct NAME(lstm_direction) * d, const REAL *z, con
     }
 }
 
+/* n numbers rounded to 256 steps between the least and the greatest of them and 0. */
+static const REAL *NAME(rounded)(const REAL *h, int64_t n, REAL *to)
+{
+    REAL least = 0, most = 0, scale, zero;
+
+    for (int64_t k = 0; k < n; k++) {
+        least = h[k] < least ? h[k] : least;
+        most = h[k] > most ? h[k] : most;
+    }
+    scale = least == most ? 1 : (most - least) / 255;
+    zero = (REAL)rint((double)(-least / scale));
+    for (int64_t k = 0; k < n; k++) {
+        const REAL v = (REAL)rint((double)(h[k] / scale)) + zero;
+
+        to[k] = ((v < 0 ? 0 : v > 255 ? 255 : v) - zero) * scale;
+    }
+    return to;
+}
+
 /* All steps of a direction. `z` [steps, batch, 4 hidden] holds X W' + B; `rz` is scratch [batch, 4 hidden]; `h` and `c`
  * [batch, hidden] begin as the initial states and end as the last ones; `y` is Y of this direction or NULL. */
 static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) * d, const REAL *r, const REAL *z,
@@ -49,7 +69,7 @@ static void NAME(lstm_steps)(struct step *s, const struct NAME(lstm_direction) *
     for (int64_t k = 0; k < d->steps && !pool_late(s->pool); k++) {
         const int64_t t = d->reverse ? d->steps - 1 - k : k;
 
-        g->a = h;
+        g->a = d->rounded ? NAME(rounded)(h, batch * n, d->rounded) : h;
         g->b = r;
         g->c = rz;
         gemm(s->k, s->pool, g, gemm_memory);

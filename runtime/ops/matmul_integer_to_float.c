@@ -4,14 +4,9 @@
  *
  * What onnxruntime makes of a MatMulInteger, its Cast and its Mul. b_scale, as its zero point, is one number or one for
  * each column. Products in float16 are rounded on the way. */
-#include "ops/op.h"
+#include "ops/expansion.h"
 
 enum { A, B, A_SCALE, B_SCALE, A_ZERO_POINT, B_ZERO_POINT, BIAS };
-
-static struct value *given(const struct node *n, int k)
-{
-    return k < n->inputs ? n->in[k] : NULL;
-}
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {

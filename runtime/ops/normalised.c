@@ -2,6 +2,19 @@
 #include "ops/rank.h"
 #include "ops/widen.h"
 
+bool axis_parse(struct parse *p, int64_t *axis)
+{
+    *axis = attr_int(p, "axis", -1);
+    return (*axis >= -MAX_RANK && *axis < MAX_RANK) ||
+           parse_error(p, "axis is %lld, at most %d dimensions are supported", (long long)*axis, (int)MAX_RANK);
+}
+
+bool epsilon_parse(struct parse *p, float *epsilon, float fallback)
+{
+    *epsilon = attr_float(p, "epsilon", fallback);
+    return *epsilon >= 0 || parse_error(p, "epsilon is %g, must be at least 0", (double)*epsilon);
+}
+
 struct value *emit_axes_from(struct emitter *e, const struct node *n, int64_t axis)
 {
     const int rank = known_input(n, 0).rank;
@@ -45,10 +58,11 @@ struct value *emit_scalar_like(struct emitter *e, double v, struct value *x, enu
     return dtype ? emit_scalar(e, dtype_compute(dtype), v) : emit(e, "CastLike", "", 2, emit_scalar(e, F64, v), x);
 }
 
+static const char mean_of[] = "keepdims=1 noop_with_empty_axes=1";
+
 struct value *emit_normalised(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
                               float epsilon, enum epsilon_place place)
 {
-    static const char mean_of[] = "keepdims=1 noop_with_empty_axes=1";
     const enum dtype dtype = known_input(n, 0).dtype;
     struct value *wide = emit_widened(e, x, dtype, WIDEN_HALVES), *y;
 
@@ -61,4 +75,13 @@ struct value *emit_normalised(struct emitter *e, const struct node *n, struct va
         y = emit(e, "Add", "", 2, y, emit_scalar_like(e, (double)epsilon, y, dtype));
     y = emit(e, "Div", "", 2, wide, y);
     return emit_narrowed(e, y, x, dtype, WIDEN_HALVES);
+}
+
+struct value *emit_root_mean_square(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
+                                    float epsilon)
+{
+    struct value *y = emit(e, "ReduceMean", mean_of, 2, emit(e, "Mul", "", 2, x, x), axes);
+
+    y = emit(e, "Add", "", 2, y, emit_scalar_like(e, (double)epsilon, x, known_input(n, 0).dtype));
+    return emit(e, "Sqrt", "", 1, y);
 }

@@ -6,6 +6,10 @@
 
 #include "ops/op.h"
 
+/* Reads axis, -1 where it is absent; no tensor may have so many dimensions that others would be right. */
+bool axis_parse(struct parse *p, int64_t *axis);
+/* Reads epsilon, which must be at least 0. */
+bool epsilon_parse(struct parse *p, float *epsilon, float fallback);
 /* The dimensions of input 0 from `axis` on, for a reduction. */
 struct value *emit_axes_from(struct emitter *e, const struct node *n, int64_t axis);
 /* A number in the type that x is computed in, which was widened from `dtype`. */
@@ -15,6 +19,9 @@ enum epsilon_place { EPSILON_IN_ROOT, EPSILON_BEHIND_ROOT };
  * float, or in double where x is; of the type of input 0. */
 struct value *emit_normalised(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
                               float epsilon, enum epsilon_place place);
+/* sqrt(mean of x^2 over `axes` + epsilon), of x that was widened from input 0's type. */
+struct value *emit_root_mean_square(struct emitter *e, const struct node *n, struct value *x, struct value *axes,
+                                    float epsilon);
 /* y * scale + shift, both vectors along dimension 1 of y, which has the dimensions of input 0. */
 struct value *emit_per_channel(struct emitter *e, const struct node *n, struct value *y, struct value *scale,
                                struct value *shift);

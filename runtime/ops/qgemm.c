@@ -5,7 +5,7 @@
  *   Y = saturate(round(S * (alpha * a_scale * b_scale / y_scale)) + y_zero_point)
  *
  * b_scale, as its zero point, is one number or one for each column. */
-#include "ops/op.h"
+#include "ops/expansion.h"
 #include "ops/rank.h"
 
 enum { A, A_SCALE, A_ZERO_POINT, B, B_SCALE, B_ZERO_POINT, C, Y_SCALE, Y_ZERO_POINT };
@@ -40,9 +40,9 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     struct value *factor = emit(e, "Mul", "", 2, emit_scalar(e, F32, (double)a->alpha), n->in[A_SCALE]);
 
     factor = emit(e, "Mul", "", 2, factor, n->in[B_SCALE]);
-    if (n->inputs > C && n->in[C])
+    if (given(n, C))
         sum = emit(e, "Add", "", 2, sum, n->in[C]);
-    if (n->inputs <= Y_SCALE || !n->in[Y_SCALE]) {
+    if (!given(n, Y_SCALE)) {
         out[0] = emit(e, "Mul", "", 2, emit_cast(e, sum, F32), factor);
         return out[0];
     }
@@ -55,7 +55,7 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
 static enum dtype told(const struct node *n, int k)
 {
     (void)k;
-    return n->inputs > Y_ZERO_POINT && n->in[Y_ZERO_POINT] ? known_input(n, Y_ZERO_POINT).dtype : F32;
+    return given(n, Y_ZERO_POINT) ? known_input(n, Y_ZERO_POINT).dtype : F32;
 }
 
 static const struct op_case cases[] = {

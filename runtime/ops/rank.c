@@ -1,4 +1,6 @@
 #include "ops/rank.h"
+#include "ops/constant.h"
+#include "ops/registry.h"
 #include "ops/signature.h"
 
 static const struct known nothing = { UNKNOWN, UNDEFINED };
@@ -15,9 +17,17 @@ struct known known_input(const struct node *n, int k)
     return k < n->inputs && n->in[k] ? known_of(n->in[k]) : nothing;
 }
 
+/* What an initializer or a Constant holds. */
+static const struct tensor *held(const struct value *v)
+{
+    if (v && v->producer && node_is(v->producer, &op_constant))
+        return &((const struct constant *)v->producer->attrs)->value;
+    return value_constant(v);
+}
+
 int known_length(const struct node *n, int k)
 {
-    const struct tensor *t = k < n->inputs ? value_constant(n->in[k]) : NULL;
+    const struct tensor *t = k < n->inputs ? held(n->in[k]) : NULL;
 
     return t && t->rank <= 1 && tensor_count(t) <= MAX_RANK ? (int)tensor_count(t) : UNKNOWN;
 }

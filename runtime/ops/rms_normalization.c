@@ -4,6 +4,7 @@
  *
  * What is before the scale is computed in float, or in double where X is, and then has the type of the scale, which is
  * broadcast. */
+#include "ops/expansion.h"
 #include "ops/normalised.h"
 #include "ops/rank.h"
 #include "ops/widen.h"
@@ -22,13 +23,9 @@ static bool parse(struct parse *p, void *attrs)
     struct rms *a = attrs;
     const int64_t stash = attr_int(p, "stash_type", F32);
 
-    a->axis = attr_int(p, "axis", -1);
-    a->epsilon = attr_float(p, "epsilon", 1e-5f);
     if (stash != F32 && stash != F64 && stash != F16 && stash != BF16)
         return parse_error(p, "stash_type is %lld, must be a type of floating-point numbers", (long long)stash);
-    if (a->axis < -MAX_RANK || a->axis >= MAX_RANK)
-        return parse_error(p, "axis is %lld, at most %d dimensions are supported", (long long)a->axis, (int)MAX_RANK);
-    return a->epsilon >= 0 || parse_error(p, "epsilon is %g, must be at least 0", (double)a->epsilon);
+    return axis_parse(p, &a->axis) && epsilon_parse(p, &a->epsilon, 1e-5f);
 }
 
 /* -- as other operators -- */
@@ -36,13 +33,10 @@ static bool parse(struct parse *p, void *attrs)
 static bool axis_fits(struct emitter *e, const struct node *n, int64_t axis)
 {
     const int rank = known_input(n, X).rank;
-    char where[WHERE_TEXT];
 
     if (rank < 0 || wrap_axis(axis, rank) >= 0)
         return true;
-    e->failed = !fail(e->report, KILN_BAD_MODEL, node_where(n, where), "axis is %lld, must be in [%d, %d]",
-                      (long long)axis, -rank, rank - 1);
-    return false;
+    return expand_error(e, n, KILN_BAD_MODEL, "axis is %lld, must be in [%d, %d]", (long long)axis, -rank, rank - 1);
 }
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
@@ -54,10 +48,7 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     if (!axis_fits(e, n, a->axis))
         return false;
     x = emit_widened(e, n->in[X], dtype, WIDEN_HALVES);
-    y = emit(e, "ReduceMean", "keepdims=1 noop_with_empty_axes=1", 2, emit(e, "Mul", "", 2, x, x),
-             emit_axes_from(e, n, a->axis));
-    y = emit(e, "Add", "", 2, y, emit_scalar_like(e, (double)a->epsilon, x, dtype));
-    y = emit(e, "Div", "", 2, x, emit(e, "Sqrt", "", 1, y));
+    y = emit(e, "Div", "", 2, x, emit_root_mean_square(e, n, x, emit_axes_from(e, n, a->axis), a->epsilon));
     if (!dtype || !to || dtype_compute(dtype) != to)
         y = emit(e, "CastLike", "", 2, y, n->in[SCALE]);
     out[0] = emit(e, "Mul", "", 2, y, n->in[SCALE]);

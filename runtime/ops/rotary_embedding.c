@@ -9,6 +9,7 @@
  * X is [batch, heads, sequence, head size], or [batch, sequence, heads * head size] with num_heads. Caches are [batch,
  * sequence, half], or [positions, half] of which position_ids, [batch, sequence], tells the rows. Where the rank of X is
  * not known when the model is loaded, num_heads says that it is 3. */
+#include "ops/expansion.h"
 #include "ops/rank.h"
 
 enum { X, COS, SIN, POSITIONS }; /* inputs */
@@ -41,20 +42,6 @@ static bool parse(struct parse *p, void *attrs)
 
 /* -- as other operators -- */
 
-/* Elements from, from + step ... below `to` of the last dimension. */
-static struct value *last_ones(struct emitter *e, struct value *x, int64_t from, int64_t to, int64_t step)
-{
-    const int64_t last = -1;
-
-    return emit(e, "Slice", "", 5, x, emit_ints(e, 1, &from), emit_ints(e, 1, &to), emit_ints(e, 1, &last),
-                emit_ints(e, 1, &step));
-}
-
-static struct value *at_axis(struct emitter *e, struct value *x, int64_t axis)
-{
-    return emit(e, "Unsqueeze", "", 2, x, emit_ints(e, 1, &axis));
-}
-
 /* The angles of each pair, for every head. */
 static struct value *angles(struct emitter *e, const struct node *n, int cache, int64_t heads_axis)
 {
@@ -62,7 +49,7 @@ static struct value *angles(struct emitter *e, const struct node *n, int cache, 
 
     if (n->in[POSITIONS])
         v = emit(e, "Gather", "axis=0", 2, v, n->in[POSITIONS]);
-    return at_axis(e, v, heads_axis);
+    return emit_unsqueezed(e, v, heads_axis);
 }
 
 static struct value *rotated(struct emitter *e, const struct rotary *a, struct value *x, struct value *cosine,
@@ -71,8 +58,8 @@ static struct value *rotated(struct emitter *e, const struct rotary *a, struct v
     struct value *half[2], *real, *imag;
 
     if (a->interleaved) {
-        half[0] = last_ones(e, x, 0, INT64_MAX, 2);
-        half[1] = last_ones(e, x, 1, INT64_MAX, 2);
+        half[0] = emit_slice(e, x, -1, 0, INT64_MAX, 2);
+        half[1] = emit_slice(e, x, -1, 1, INT64_MAX, 2);
     } else if (!emit_many(e, "Split", "axis=-1 num_outputs=2", 2, half, 1, &x)) {
         return NULL;
     }
@@ -80,18 +67,16 @@ static struct value *rotated(struct emitter *e, const struct rotary *a, struct v
     imag = emit(e, "Add", "", 2, emit(e, "Mul", "", 2, sine, half[0]), emit(e, "Mul", "", 2, cosine, half[1]));
     if (!a->interleaved)
         return emit(e, "Concat", "axis=-1", 2, real, imag);
-    return emit(e, "Reshape", "allowzero=1", 2,
-                emit(e, "Concat", "axis=-1", 2, at_axis(e, real, -1), at_axis(e, imag, -1)),
-                emit(e, "Shape", "", 1, x));
+    return emit_shaped(e, emit(e, "Concat", "axis=-1", 2, emit_unsqueezed(e, real, -1), emit_unsqueezed(e, imag, -1)),
+                       1, emit(e, "Shape", "", 1, x));
 }
 
 /* X with its heads apart: [batch, sequence, heads, head size] of what has three dimensions. */
 static struct value *by_heads(struct emitter *e, const struct rotary *a, struct value *x)
 {
-    struct value *size = emit(e, "Div", "", 2, emit(e, "Shape", "start=2", 1, x), emit_ints(e, 1, &a->heads));
+    struct value *size = emit(e, "Div", "", 2, emit_size(e, x, 2), emit_ints(e, 1, &a->heads));
 
-    return emit(e, "Reshape", "allowzero=1", 2, x,
-                emit(e, "Concat", "axis=0", 3, emit(e, "Shape", "end=2", 1, x), emit_ints(e, 1, &a->heads), size));
+    return emit_shaped(e, x, 3, emit(e, "Shape", "end=2", 1, x), emit_ints(e, 1, &a->heads), size);
 }
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
@@ -101,11 +86,11 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     const bool flat = rank < 0 ? a->heads > 0 : rank == 3;
     struct value *x = flat ? by_heads(e, a, n->in[X]) : n->in[X], *y;
 
-    y = rotated(e, a, a->size ? last_ones(e, x, 0, a->size, 1) : x, angles(e, n, COS, flat ? 2 : 1),
+    y = rotated(e, a, a->size ? emit_slice(e, x, -1, 0, a->size, 1) : x, angles(e, n, COS, flat ? 2 : 1),
                 angles(e, n, SIN, flat ? 2 : 1));
     if (a->size)
-        y = emit(e, "Concat", "axis=-1", 2, y, last_ones(e, x, a->size, INT64_MAX, 1));
-    out[0] = flat ? emit(e, "Reshape", "allowzero=1", 2, y, emit(e, "Shape", "", 1, n->in[X])) : y;
+        y = emit(e, "Concat", "axis=-1", 2, y, emit_slice(e, x, -1, a->size, INT64_MAX, 1));
+    out[0] = flat ? emit_shaped(e, y, 1, emit(e, "Shape", "", 1, n->in[X])) : y;
     return out[0];
 }
 

@@ -27,7 +27,9 @@ int newest_opset_of(const char *domain)
     static const struct {
         const char *domain;
         int newest;
-    } standard[] = { { "", NEWEST_OPSET }, { "ai.onnx.ml", 5 } };
+    } standard[] = {
+        { "", NEWEST_OPSET }, { "ai.onnx.ml", 5 }, { "ai.onnx.preview", 1 }, { "ai.onnx.preview.training", 1 }
+    };
 
     for (size_t k = 0; k < sizeof standard / sizeof *standard; k++)
         if (strcmp(standard[k].domain, domain) == 0)

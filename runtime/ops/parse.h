@@ -12,6 +12,8 @@ struct parse {
     struct report *report;
     bool failed;
     struct graph *graphs[2]; /* asked for by attr_graph, in order */
+    struct value *(*find)(void *names, const char *name); /* NULL: names are not known */
+    void *names;
 };
 
 enum { MAX_GRAPHS = sizeof(((struct parse *)0)->graphs) / sizeof(struct graph *) };

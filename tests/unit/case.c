@@ -4,6 +4,7 @@
 #include "grad/grad.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+#include "plan/given.h"
 #include "ops/convert.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -544,19 +545,22 @@ bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct c
     const struct plan_context pc = {
         .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
     };
-    struct tensor *tensors = arena_array(&c->arena, c->graph->value_count, sizeof *tensors, &c->report);
+    struct tensor *tensors = NULL;
     struct value *from[MAX_CASE], *flow[MAX_CASE];
     struct grad_request q = { .seed = from, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };
 
     memset(d, 0, sizeof *d);
-    for (size_t k = 0; tensors && k < c->graph->value_count; k++)
-        tensors[k].rank = UNKNOWN;
-    for (int k = 0; tensors && k < c->inputs; k++)
-        if (c->in_value[k])
-            tensors[c->in_value[k]->id] = c->in[k].t;
-    d->types = tensors ? plan_types(c->graph, tensors, NULL, &pc) : NULL;
-    d->graph = d->types ? graph_clone(c->graph, &c->arena, &c->report) : NULL;
-    if (!d->graph || !seed(c, d, &q, from, flow))
+    d->graph = graph_clone(c->graph, &c->arena, &c->report);
+    for (int turn = 0; d->graph && turn < 2; turn++) { /* again, when the graph has grown */
+        tensors = given_types(d->graph, &c->arena, &c->report);
+        for (int k = 0; tensors && k < c->inputs; k++)
+            if (c->in_value[k])
+                tensors[c->in_value[k]->id] = c->in[k].t;
+        if (!tensors || (!turn && !grad_expand(d->graph, tensors, NULL, &pc)))
+            return false;
+    }
+    d->types = tensors ? plan_types(d->graph, tensors, NULL, &pc) : NULL;
+    if (!d->types || !seed(c, d, &q, from, flow))
         return false;
     for (int k = 0; k < c->inputs; k++)
         if (oc->differentiate >> k & 1) {

@@ -166,7 +166,8 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
     "{ y0 = ai.onnx.preview.FlexAttention <scale = 0.3, score_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) "     \
     "{ y = Add (x, x3) }, prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { y = Mul (x, x4) }> (x0, x1, x2) }"
 #define CHOSEN                                                                                                         \
-    "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { c = Greater (x3, " \
+    "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { c = Greater "     \
+    "(x3, "                                                                                                            \
     "x4) y = If (c) <then_branch = t () => (double[b,h,l,s] u) { u = Mul (x, x3) }, else_branch = f () => "            \
     "(double[b,h,l,s] w) { w = Add (x, x4) }> }> (x0, x1, x2) }"
 #define UNCHANGED                                                                                                      \

@@ -163,8 +163,7 @@ static bool gradient(struct backward *b)
 #define OF(nodes, how) "{ " nodes " y0 = ai.onnx.preview.training.Gradient <" how "> (x0, x1) }"
 
 static const struct op_case cases[] = {
-    { "f64[2,3] f64[3]", OF("s = Mul (x0, x1) t = Exp (s)", "xs = [\"x0\"], zs = [\"x1\"], y = \"t\""), "f64[2,3]",
-      3 },
+    { "f64[2,3] f64[3]", OF("s = Mul (x0, x1) t = Exp (s)", "xs = [\"x0\"], zs = [\"x1\"], y = \"t\""), "f64[2,3]", 3 },
     { "f32[2,3] f32[3]", OF("s = Mul (x0, x1) t = Tanh (s)", "xs = [\"x0\", \"x1\"], y = \"t\""), "f32[2,3]", 0 },
     { "f16[2,3] f16[3]", OF("s = Mul (x0, x1)", "xs = [\"x0\", \"x1\"], y = \"s\""), "f16[2,3]", 0 },
     { "f64[2,3] f64[2,3]",

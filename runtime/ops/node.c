@@ -130,10 +130,13 @@ static bool is_attribute(const struct node_spec *spec, const struct graph *g)
 
 static bool parse(struct node *n, const struct node_spec *spec, struct report *r)
 {
-    struct parse p = {
-        .node = n, .attrs = spec->attrs, .attr_count = spec->attr_count, .opset = spec->opset, .report = r,
-        .find = spec->find, .names = spec->names
-    };
+    struct parse p = { .node = n,
+                       .attrs = spec->attrs,
+                       .attr_count = spec->attr_count,
+                       .opset = spec->opset,
+                       .report = r,
+                       .find = spec->find,
+                       .names = spec->names };
     void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
     const int before = r->error.count;
 

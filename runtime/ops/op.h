@@ -290,12 +290,12 @@ struct op_parameter {
 };
 
 enum op_flags {
-    OP_RANDOM = 1,      /* two runs differ: never folded */
-    OP_RUN_ONLY = 2,    /* never folded: has an effect, or is cheaper to run than to keep */
-    OP_ELEMENTWISE = 4, /* an element of the outputs is made of one of each input, broadcast, wherever they lie */
-    OP_REARRANGES = 8,  /* the output has the elements of input 0, each once, perhaps in another shape or order */
-    OP_SHAPE_ONLY = 16, /* the outputs depend on the shapes of inputs, not on their values */
-    OP_UPDATES = 32,    /* changes state in place: once begun it is finished, whatever time it takes */
+    OP_RANDOM = 1,          /* two runs differ: never folded */
+    OP_RUN_ONLY = 2,        /* never folded: has an effect, or is cheaper to run than to keep */
+    OP_ELEMENTWISE = 4,     /* an element of the outputs is made of one of each input, broadcast, wherever they lie */
+    OP_REARRANGES = 8,      /* the output has the elements of input 0, each once, perhaps in another shape or order */
+    OP_SHAPE_ONLY = 16,     /* the outputs depend on the shapes of inputs, not on their values */
+    OP_UPDATES = 32,        /* changes state in place: once begun it is finished, whatever time it takes */
     OP_DIFFERENTIATES = 64, /* gradients are taken of its subgraph (grad_of_node): no pass changes what is in it */
 };
 

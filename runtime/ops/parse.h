@@ -11,7 +11,7 @@ struct parse {
     int opset;
     struct report *report;
     bool failed;
-    struct graph *graphs[2]; /* asked for by attr_graph, in order */
+    struct graph *graphs[2];                              /* asked for by attr_graph, in order */
     struct value *(*find)(void *names, const char *name); /* NULL: names are not known */
     void *names;
 };

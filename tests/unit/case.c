@@ -4,11 +4,11 @@
 #include "grad/grad.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
-#include "plan/given.h"
 #include "ops/convert.h"
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/node.h"
+#include "plan/given.h"
 #include "plan/pass.h"
 #include <math.h>
 #include <stdlib.h>
@@ -50,10 +50,14 @@ static void draw(const struct case_tensor *c, uint64_t stream)
     const bool whole = !dtype_is_float(c->t.dtype);
 
     for (int64_t k = 0; k < n; k++) {
+        enum { BLOCK = 256 }; /* one by one they take as long as so many */
+        static float drawn[BLOCK];
         float u;
         double x;
 
-        random_uniform(&u, 1, 7, stream, (uint64_t)k);
+        if (k % BLOCK == 0)
+            random_uniform(drawn, n - k < BLOCK ? n - k : BLOCK, 7, stream, (uint64_t)k);
+        u = drawn[k % BLOCK];
         if (c->draw == '~')
             x = ((double)((k * 7919 + 3) % (n | 1)) - (double)(n | 1) / 2) * 0.37 + 0.05;
         else if (c->draw == '+')
@@ -515,6 +519,9 @@ static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_req
         const struct tensor *t = c->out_value[o] ? &d->types->types[c->out_value[o]->id] : NULL;
         struct tensor *upstream = &d->upstream[q->seeds];
 
+        if (t && t->kind == TENSOR && !tensor_known(t) && dtype_is_float(c->expected[o].dtype))
+            return fail(&c->report, KILN_UNSUPPORTED, NULL,
+                        "output %d has a size that only running can tell: no gradient can be planned", o);
         if (!t || !dtype_is_float(t->dtype) || !tensor_known(t))
             continue;
         *upstream = *t;

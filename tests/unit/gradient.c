@@ -171,6 +171,10 @@ static const struct {
     { HEAD "{ t = Add (x, x) e = " GRADIENT "<xs = [\"x\"], y = \"t\"> (x) d = " GRADIENT
            "<xs = [\"x\"], y = \"e\"> (x) }",
       "no gradient flows from 'e' to 'x'" },
+    /* of a branch that has another shape than the other: only running tells which */
+    { HEAD "{ m = ReduceSum <keepdims = 0> (x) z = Sub (m, m) c = Greater (m, z) t = If (c) <then_branch = a () => "
+           "(double[N,3] p) { p = Mul (x, x) }, else_branch = b () => (double[3] q) { q = Identity (row) }> " BY_X("t"),
+      "and of a known shape" },
     { HEAD "{ t = Shape (x) " BY_X("t"), "'t' is int64[2], must be float" },
     { HEAD "{ t = Det (x) c = Unique (x) s = ReduceSum (c) d = " GRADIENT "<xs = [\"x\"], y = \"s\"> (x) }", "" },
 };

@@ -20,6 +20,16 @@ struct grad_request {
 /* False with an error where an operator on the way has no gradient (its reason is told), or memory runs out. */
 bool grad_build(const struct grad_request *q, const struct plan_context *c);
 
+/* A graph of the gradients that a node with OP_DIFFERENTIATES asks for: the formal inputs and the captured values are its
+ * subgraph's, the outputs are those of the node that are wanted. types[k] are of the node's inputs, captured ones too, with
+ * data where that is the same in each run; `around` is the node's graph, or a copy of it. In `arena`, and released by whoever
+ * asks for it. NULL with an error, also where no gradient flows. */
+struct graph *grad_of_node(const struct node *n, const struct tensor *const *types, struct graph *around,
+                           struct arena *arena, const struct plan_context *c);
+/* Puts such graphs in place of all these nodes, so that gradients can be taken of what they make. `given`, by value id:
+ * what comes from outside. */
+bool grad_expand(struct graph *g, const struct tensor *given, const bool *content, const struct plan_context *c);
+
 /* Does any input of this node matter to its outputs differentiably? For those who only list operators without
  * gradient. */
 bool op_differentiable(const struct op_def *def);

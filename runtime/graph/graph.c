@@ -287,6 +287,21 @@ bool graph_begin_with(struct graph *g, size_t from)
     return true;
 }
 
+bool graph_replace_node(struct graph *g, int k, size_t from)
+{
+    const size_t count = g->node_count - from, at = (size_t)k;
+    struct node **order = arena_array(g->arena, g->node_count, sizeof *order, g->report);
+
+    if (!order)
+        return false;
+    memcpy(order, g->nodes + from, count * sizeof *order);
+    memcpy(order + count, g->nodes + at + 1, (from - at - 1) * sizeof *order);
+    memcpy(g->nodes + at, order, --g->node_count > at ? (g->node_count - at) * sizeof *order : 0);
+    for (size_t n = at; n < g->node_count; n++)
+        g->nodes[n]->id = (int)n;
+    return true;
+}
+
 bool value_becomes(struct value *v, struct value *made)
 {
     if (!made)
@@ -388,17 +403,27 @@ struct graph *graph_clone(const struct graph *from, struct arena *arena, struct 
     return g;
 }
 
+struct graph *graph_copy_into(struct graph *around, const struct graph *sub, struct value *const *as)
+{
+    struct graph *g = graph_clone(sub, around->arena, around->report);
+
+    if (!g)
+        return NULL;
+    g->parent = around;
+    for (size_t k = 0; k < g->capture_count; k++)
+        g->captures[k].outer = as[g->captures[k].outer->id];
+    place_captures(g);
+    return g;
+}
+
 static struct graph *own_subgraph(struct graph *g, const struct graph *shared)
 {
-    struct graph *own = graph_clone(shared, g->arena, g->report);
+    struct graph *own = graph_copy_into(g, shared, g->values); /* which have the ids that the shared one's have */
 
     if (!own)
         return NULL;
-    own->parent = g;
     own->next = g->own;
     g->own = own;
-    for (size_t k = 0; k < own->capture_count; k++)
-        own->captures[k].outer = copy_of(g, own->captures[k].outer);
     return own;
 }
 

@@ -151,10 +151,18 @@ bool graph_take(struct graph *g, struct graph *body, struct value *const *in, st
 struct node *graph_node(struct graph *g, int inputs, int slots);
 /* The nodes from place `from` on go before all others. */
 bool graph_begin_with(struct graph *g, size_t from);
+/* They take the place of node k, which goes. */
+bool graph_replace_node(struct graph *g, int k, size_t from);
 /* `v`, which may have been an input, is what has been made as `made`, the first output of its node or a constant. */
 bool value_becomes(struct value *v, struct value *made);
 /* A subgraph becomes one of `around`, a new graph in its place: it captures through that what it captured before. */
 bool graph_nest(struct graph *g, struct graph *around);
+/* A subgraph of `g` that makes `to` of `from`, its inputs, by copies of those of the first `nodes` nodes that lie between
+ * them, and of what tells shapes; what else these read is captured. reaches[k]: does `to` depend on from[k]? NULL with an error. */
+struct graph *graph_part(struct graph *g, size_t nodes, size_t count, struct value *const *from, struct value *to,
+                         bool *reaches);
+/* A copy of a subgraph for `around`, in which `as`, by the ids of the graph where it was, is what it captures. */
+struct graph *graph_copy_into(struct graph *around, const struct graph *sub, struct value *const *as);
 /* The node of the file that it is, or is a part of. */
 const struct node *node_origin(const struct node *n);
 static inline bool node_is(const struct node *n, const struct op *op)

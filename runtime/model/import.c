@@ -120,6 +120,11 @@ static bool import_outputs(struct scope *s, const Onnx__NodeProto *n, struct val
     return true;
 }
 
+static struct value *find_name(void *scope, const char *name)
+{
+    return scope_find(scope, name);
+}
+
 /* After an error the outputs are defined all the same, so that what follows does not fail for want of them: all errors
  * are told. */
 static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
@@ -130,7 +135,13 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n, size_t index)
     const int opset = opset_for(s, domain);
     const struct op *op = *proto_text(n->overload) ? NULL : op_find(domain, name); /* only functions have overloads */
     const struct op_def *def = op && opset ? op_def_for(op, opset) : NULL;
-    struct node_spec spec = { .op = op, .def = def, .name = proto_text(n->name), .index = (int)index, .opset = opset };
+    struct node_spec spec = { .op = op,
+                              .def = def,
+                              .name = proto_text(n->name),
+                              .index = (int)index,
+                              .opset = opset,
+                              .find = find_name,
+                              .names = s };
     const char *where =
         arena_printf(s->graph->arena, im->report, "%s/node[%zu] '%s' %s", s->path, index, proto_text(n->name), name);
     const size_t inputs = n->n_input, outputs = n->n_output;

@@ -144,6 +144,11 @@ static bool expand(struct emitter *e, const struct node *n, struct value **out)
 #define BOTH                                                                                                           \
     "{ y0 = ai.onnx.preview.FlexAttention <scale = 0.3, score_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) "     \
     "{ y = Add (x, x3) }, prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { y = Mul (x, x4) }> (x0, x1, x2) }"
+#define CHOSEN                                                                                                         \
+    "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] y) { c = Greater "     \
+    "(x3, "                                                                                                            \
+    "x4) y = If (c) <then_branch = t () => (double[b,h,l,s] u) { u = Mul (x, x3) }, else_branch = f () => "            \
+    "(double[b,h,l,s] w) { w = Add (x, x4) }> }> (x0, x1, x2) }"
 #define UNCHANGED                                                                                                      \
     "{ y0 = ai.onnx.preview.FlexAttention <prob_mod = m (double[b,h,l,s] x) => (double[b,h,l,s] x) { }> (x0, x1, x2) " \
     "}"
@@ -154,6 +159,8 @@ static const struct op_case cases[] = {
     { "f16[2,4,3,5] f16[2,2,6,5] f16[2,2,6,7]", "softmax_precision=10", "f16[2,4,3,7]", 0 },
     { "f64[2,4,3,5] f64[2,2,6,5] f64[2,2,6,7]", SOFT_CAP, "f64[2,4,3,7]", 7 },
     { "f64[1,2,3,4] f64[1,1,5,4] f64[1,1,5,3] f64[3,5] f64[2,1,1]", BOTH, "f64[1,2,3,3]", 31 },
+    { "f64[1,2,3,4] f64[1,1,5,4] f64[1,1,5,3] f64[]{0.5} f64[]{0.2}", CHOSEN, "f64[1,2,3,3]", 15 },
+    { "f64[1,2,3,4] f64[1,1,5,4] f64[1,1,5,3] f64[]{0.2} f64[]{0.5}", CHOSEN, "f64[1,2,3,3]", 7 },
     { "f64[1,2,3,4] f64[1,1,5,4] f64[1,1,5,3]", UNCHANGED, "f64[1,2,3,3]", 7 },
     { "f64[0,2,3,4] f64[0,1,5,4] f64[0,1,5,3]", UNCHANGED, "f64[0,2,3,3]", 0 },
     { 0 },

@@ -27,7 +27,9 @@ int newest_opset_of(const char *domain)
     static const struct {
         const char *domain;
         int newest;
-    } standard[] = { { "", NEWEST_OPSET }, { "ai.onnx.ml", 5 } };
+    } standard[] = {
+        { "", NEWEST_OPSET }, { "ai.onnx.ml", 5 }, { "ai.onnx.preview", 1 }, { "ai.onnx.preview.training", 1 }
+    };
 
     for (size_t k = 0; k < sizeof standard / sizeof *standard; k++)
         if (strcmp(standard[k].domain, domain) == 0)
@@ -118,11 +120,23 @@ static bool is_hint(const struct op_def *def, const char *attribute)
     return def->since <= 5 && strcmp(attribute, "consumed_inputs") == 0;
 }
 
+static bool is_attribute(const struct node_spec *spec, const struct graph *g)
+{
+    for (size_t k = 0; k < spec->attr_count; k++)
+        if (spec->attrs[k].type == ATTR_GRAPH && spec->attrs[k].graph == g)
+            return true;
+    return false;
+}
+
 static bool parse(struct node *n, const struct node_spec *spec, struct report *r)
 {
-    struct parse p = {
-        .node = n, .attrs = spec->attrs, .attr_count = spec->attr_count, .opset = spec->opset, .report = r
-    };
+    struct parse p = { .node = n,
+                       .attrs = spec->attrs,
+                       .attr_count = spec->attr_count,
+                       .opset = spec->opset,
+                       .report = r,
+                       .find = spec->find,
+                       .names = spec->names };
     void *attrs = arena_alloc(n->graph->arena, n->def->attrs_size, r);
     const int before = r->error.count;
 
@@ -141,6 +155,9 @@ static bool parse(struct node *n, const struct node_spec *spec, struct report *r
     }
     n->graph_of = arena_array(n->graph->arena, (size_t)n->graphs, sizeof *n->graph_of, r);
     if (p.failed || !n->graph_of) {
+        for (int s = 0; s < n->graphs; s++)
+            if (!is_attribute(spec, p.graphs[s]))
+                graph_release(p.graphs[s]);
         n->graphs = 0;
         return false;
     }

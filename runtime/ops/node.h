@@ -12,6 +12,8 @@ struct node_spec {
     int opset;
     struct attr *attrs;
     size_t attr_count;
+    struct value *(*find)(void *names, const char *name); /* for parse_named; NULL: names are not known */
+    void *names;
     const void *parsed; /* attributes of a private node, which has no parse */
     int inputs;
     struct value *const *in; /* NULL where left out */

@@ -68,6 +68,10 @@ const struct attr *attr_any(struct parse *p, const char *name);    /* unchecked;
 /* The subgraph of a required attribute: its index in node->graph_of, to be used with infer_graph and step_call; -1 on
  * an error. */
 int attr_graph(struct parse *p, const char *name);
+/* The value that has the name where the node stands; an error where there is none, or where names are not known. */
+struct value *parse_named(struct parse *p, const char *name);
+/* A subgraph that is no attribute's: its index as attr_graph's. What is made of the node owns it; call it last. */
+int parse_add_graph(struct parse *p, struct graph *g);
 const struct node *parse_node(const struct parse *p);
 int parse_opset(const struct parse *p);
 int inputs_written(const struct parse *p);
@@ -183,6 +187,8 @@ bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64
 /* Runs subgraph g. Its outputs (tensors whose memory belongs to the subgraph) last until the next call of the same
  * subgraph; captured values are passed by the frame. */
 bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs);
+/* Subgraph 0 has one output: runs its gradient by those inputs whose outputs are read; outputs[k] is that by input k. */
+bool step_gradient(struct step *s, const struct tensor *const *inputs, struct tensor *outputs);
 bool step_error(struct step *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* -- emitting nodes -- */
@@ -291,12 +297,13 @@ struct op_parameter {
 };
 
 enum op_flags {
-    OP_RANDOM = 1,      /* two runs differ: never folded */
-    OP_RUN_ONLY = 2,    /* never folded: has an effect, or is cheaper to run than to keep */
-    OP_ELEMENTWISE = 4, /* an element of the outputs is made of one of each input, broadcast, wherever they lie */
-    OP_REARRANGES = 8,  /* the output has the elements of input 0, each once, perhaps in another shape or order */
-    OP_SHAPE_ONLY = 16, /* the outputs depend on the shapes of inputs, not on their values */
-    OP_UPDATES = 32,    /* changes state in place: once begun it is finished, whatever time it takes */
+    OP_RANDOM = 1,          /* two runs differ: never folded */
+    OP_RUN_ONLY = 2,        /* never folded: has an effect, or is cheaper to run than to keep */
+    OP_ELEMENTWISE = 4,     /* an element of the outputs is made of one of each input, broadcast, wherever they lie */
+    OP_REARRANGES = 8,      /* the output has the elements of input 0, each once, perhaps in another shape or order */
+    OP_SHAPE_ONLY = 16,     /* the outputs depend on the shapes of inputs, not on their values */
+    OP_UPDATES = 32,        /* changes state in place: once begun it is finished, whatever time it takes */
+    OP_DIFFERENTIATES = 64, /* gradients are taken of its subgraph (grad_of_node): no pass changes what is in it */
 };
 
 /* What a node has to do, for a profile (ops/cost.h), and to refuse what cannot end within the time that there is. */

@@ -218,6 +218,26 @@ int attr_graph(struct parse *p, const char *name)
     return p->node->graphs++;
 }
 
+int parse_add_graph(struct parse *p, struct graph *g)
+{
+    if (!g || p->node->graphs == MAX_GRAPHS) {
+        graph_release(g);
+        p->failed = true;
+        return -1;
+    }
+    p->graphs[p->node->graphs] = g;
+    return p->node->graphs++;
+}
+
+struct value *parse_named(struct parse *p, const char *name)
+{
+    struct value *v = p->find ? p->find(p->names, name) : NULL;
+
+    if (!v)
+        parse_error(p, "no tensor has the name '%s' here", name);
+    return v;
+}
+
 const struct node *parse_node(const struct parse *p)
 {
     return p->node;

@@ -11,7 +11,9 @@ struct parse {
     int opset;
     struct report *report;
     bool failed;
-    struct graph *graphs[2]; /* asked for by attr_graph, in order */
+    struct graph *graphs[2];                              /* asked for by attr_graph, in order */
+    struct value *(*find)(void *names, const char *name); /* NULL: names are not known */
+    void *names;
 };
 
 enum { MAX_GRAPHS = sizeof(((struct parse *)0)->graphs) / sizeof(struct graph *) };

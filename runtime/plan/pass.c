@@ -202,7 +202,7 @@ static bool run_in_bodies(const struct pass *p, const struct rewrite *around)
 
     pass_know(around);
     for (size_t k = 0; k < g->node_count; k++)
-        for (int s = 0; s < g->nodes[k]->graphs; s++) {
+        for (int s = 0; s < g->nodes[k]->graphs && !(g->nodes[k]->def->flags & OP_DIFFERENTIATES); s++) {
             struct rewrite w = { .graph = g->nodes[k]->graph_of[s], .c = around->c };
 
             know_from_outside(g->nodes[k], w.graph);

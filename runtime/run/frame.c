@@ -1,5 +1,6 @@
 #include "run/frame.h"
 #include "base/random.h"
+#include "grad/grad.h"
 #include "plan/given.h"
 #include "run/profile.h"
 #include "run/slices.h"
@@ -43,6 +44,7 @@ struct bound {
 struct frame {
     struct engine *engine;
     const struct graph *graph;
+    struct made *made; /* holds the graph, where it was made for the frame; else NULL */
     struct arena arena;
     struct pool *pool;     /* the engine's, or of one thread */
     struct passes *passes; /* of a session's own frame; else NULL */
@@ -60,6 +62,21 @@ struct frame {
     size_t bound_count;
     uint64_t clock;
 };
+
+/* A graph of gradients. */
+struct made {
+    struct graph *graph;
+    struct arena arena;
+};
+
+static void made_free(struct made *m)
+{
+    if (!m)
+        return;
+    graph_release(m->graph);
+    arena_release(&m->arena);
+    budget_free(m->arena.budget, m);
+}
 
 enum { CHILDREN = 2 }; /* subgraphs that a node may have: then and else */
 
@@ -119,6 +136,7 @@ void frame_free(struct frame *f)
         frame_free(f->children[k]);
     heap_reset(&f->heap);
     arena_release(&f->arena);
+    made_free(f->made);
     budget_free(f->engine->budget, f);
 }
 
@@ -603,15 +621,21 @@ static void seed_call(const struct frame *f, struct frame *child)
     child->calls++;
 }
 
+/* Where the frame of a subgraph is kept. */
+static struct frame **place_of_child(struct step *s, int g)
+{
+    if (s->frame && g >= 0 && g < CHILDREN)
+        return &s->frame->children[CHILDREN * s->node->id + g];
+    step_error(s, "a subgraph cannot be run here");
+    return NULL;
+}
+
 static struct frame *child_of(struct step *s, int g)
 {
-    struct frame *f = s->frame, **child;
+    struct frame *f = s->frame, **child = place_of_child(s, g);
 
-    if (!f || g < 0 || g >= CHILDREN) {
-        step_error(s, "a subgraph cannot be run here");
+    if (!child)
         return NULL;
-    }
-    child = &f->children[CHILDREN * s->node->id + g];
     if (!*child)
         *child = frame_new(f->engine, s->node->graph_of[g], s->report);
     if (!*child)
@@ -621,13 +645,12 @@ static struct frame *child_of(struct step *s, int g)
     return *child;
 }
 
-bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs)
+/* Runs a subgraph whose seed is set. */
+static bool call(struct step *s, struct frame *child, const struct tensor *const *inputs, struct tensor *outputs)
 {
-    struct frame *f = s->frame, *child = child_of(s, g);
-    const struct graph *sub = child ? child->graph : NULL;
+    struct frame *f = s->frame;
+    const struct graph *sub = child->graph;
 
-    if (!child)
-        return false;
     for (size_t k = 0; k < sub->input_count; k++)
         frame_set(child, sub->inputs[k], inputs[k]);
     for (size_t k = 0; k < sub->capture_count; k++) {
@@ -638,10 +661,97 @@ bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct
     }
     if (!budget_in_time(f->engine->budget, sub->path, s->report)) /* a loop of nothing has no nodes to stop between */
         return false;
-    seed_call(f, child);
     if (!frame_run(child, s->report))
         return false;
     for (size_t k = 0; k < sub->output_count; k++)
         outputs[k] = *frame_get(child, sub->outputs[k]);
+    return true;
+}
+
+bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct tensor *outputs)
+{
+    struct frame *child = child_of(s, g);
+
+    if (!child)
+        return false;
+    seed_call(s->frame, child);
+    return call(s, child, inputs, outputs);
+}
+
+/* -- gradients -- */
+
+/* Is it for the types that the inputs have now? What is captured follows from them, or is the same each time, or its own
+ * program tells. */
+static bool gradient_fits(const struct frame *child, const struct step *s)
+{
+    const struct graph *g = child->graph;
+
+    for (size_t k = 0; k < g->input_count; k++)
+        if (!same_type(&child->tensors[g->inputs[k]->id], s->in[k]))
+            return false;
+    for (size_t k = 0; k < g->capture_count; k++)
+        if (!same_type(&child->tensors[g->captures[k].inner->id], &s->frame->tensors[g->captures[k].outer->id]))
+            return false;
+    return true;
+}
+
+static struct frame *gradient_frame(struct step *s)
+{
+    struct engine *e = s->frame->engine;
+    const struct node *n = s->node;
+    const struct plan_context c = engine_context(e, s->report);
+    struct made *m = budget_zalloc(e->budget, 1, sizeof *m, s->report);
+    const size_t count = (size_t)(n->inputs + n->captured);
+    const struct tensor **types;
+    struct tensor *in;
+    struct frame *child = NULL;
+
+    if (!m)
+        return NULL;
+    m->arena.budget = e->budget;
+    in = arena_array(&m->arena, count, sizeof *in, s->report);
+    types = arena_array(&m->arena, count, sizeof *types, s->report);
+    for (size_t k = 0; in && types && k < count; k++) {
+        types[k] = &in[k];
+        in[k] = *s->in[k];
+        if (!value_constant(n->in[k]))
+            in[k].data = NULL;
+    }
+    m->graph = in && types ? grad_of_node(n, types, n->graph, &m->arena, &c) : NULL;
+    child = m->graph ? frame_new(e, m->graph, s->report) : NULL;
+    if (child)
+        child->made = m;
+    else
+        made_free(m);
+    return child;
+}
+
+/* Its random numbers are those that are drawn around it. */
+bool step_gradient(struct step *s, const struct tensor *const *inputs, struct tensor *outputs)
+{
+    struct frame *f = s->frame, **place = place_of_child(s, 0), *child;
+    size_t at = 0;
+
+    if (!place)
+        return false;
+    if (*place && !gradient_fits(*place, s)) {
+        frame_free(*place);
+        *place = NULL;
+    }
+    if (!*place)
+        *place = gradient_frame(s);
+    child = *place;
+    if (!child)
+        return false;
+    child->nested = true;
+    child->pool = f->pool;
+    child->seed = f->nested ? f->seed : f->engine->seed;
+    if (!call(s, child, inputs, outputs))
+        return false;
+    for (int k = s->node->slots; k-- > 0;) /* from the last on, as they move up */
+        at += s->node->out[k] != NULL;
+    for (int k = s->node->slots; k-- > 0;)
+        if (s->node->out[k])
+            outputs[k] = outputs[--at];
     return true;
 }

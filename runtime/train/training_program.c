@@ -378,6 +378,17 @@ static bool rewrite(struct build *b, enum pass_time time)
     return ok;
 }
 
+static bool expand_gradients(struct build *b)
+{
+    const struct plan_context c = engine_context(&b->trainer->engine, b->report);
+    struct arena scratch = { .budget = b->trainer->engine.budget };
+    const struct tensor *given = types_given(b, &scratch);
+    const bool ok = given && grad_expand(b->program->graph, given, NULL, &c);
+
+    arena_release(&scratch);
+    return ok;
+}
+
 /* The types of all values for this batch size. */
 static struct program *types_of(struct build *b)
 {
@@ -569,7 +580,7 @@ static bool build(struct build *b)
     for (size_t k = 0; k < t->inputs; k++)
         p->x[k] = p->graph->inputs[k];
     if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) ||
-        !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
+        !expand_gradients(b) || !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
     return (!training || add_backward(b)) && make_frame(b);
 }

@@ -8,6 +8,7 @@
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/node.h"
+#include "plan/given.h"
 #include "plan/pass.h"
 #include "tensor/pairs.h"
 #include <math.h>
@@ -50,10 +51,14 @@ static void draw(const struct case_tensor *c, uint64_t stream)
     const bool whole = !dtype_is_float(c->t.dtype);
 
     for (int64_t k = 0; k < n; k++) {
+        enum { BLOCK = 256 }; /* one by one they take as long as so many */
+        static float drawn[BLOCK];
         float u;
         double x;
 
-        random_uniform(&u, 1, 7, stream, (uint64_t)k);
+        if (k % BLOCK == 0)
+            random_uniform(drawn, n - k < BLOCK ? n - k : BLOCK, 7, stream, (uint64_t)k);
+        u = drawn[k % BLOCK];
         if (c->draw == '~')
             x = ((double)((k * 7919 + 3) % (n | 1)) - (double)(n | 1) / 2) * 0.37 + 0.05;
         else if (c->draw == '+')
@@ -532,6 +537,9 @@ static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_req
         const struct tensor *t = c->out_value[o] ? &d->types->types[c->out_value[o]->id] : NULL;
         struct tensor *upstream = &d->upstream[q->seeds];
 
+        if (t && t->kind == TENSOR && !tensor_known(t) && dtype_is_float(c->expected[o].dtype))
+            return fail(&c->report, KILN_UNSUPPORTED, NULL,
+                        "output %d has a size that only running can tell: no gradient can be planned", o);
         if (!t || !dtype_is_float(t->dtype) || !tensor_known(t))
             continue;
         *upstream = *t;
@@ -562,19 +570,22 @@ bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct c
     const struct plan_context pc = {
         .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
     };
-    struct tensor *tensors = arena_array(&c->arena, c->graph->value_count, sizeof *tensors, &c->report);
+    struct tensor *tensors = NULL;
     struct value *from[MAX_CASE], *flow[MAX_CASE];
     struct grad_request q = { .seed = from, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };
 
     memset(d, 0, sizeof *d);
-    for (size_t k = 0; tensors && k < c->graph->value_count; k++)
-        tensors[k].rank = UNKNOWN;
-    for (int k = 0; tensors && k < c->inputs; k++)
-        if (c->in_value[k])
-            tensors[c->in_value[k]->id] = c->in[k].t;
-    d->types = tensors ? plan_types(c->graph, tensors, NULL, &pc) : NULL;
-    d->graph = d->types ? graph_clone(c->graph, &c->arena, &c->report) : NULL;
-    if (!d->graph || !seed(c, d, &q, from, flow))
+    d->graph = graph_clone(c->graph, &c->arena, &c->report);
+    for (int turn = 0; d->graph && turn < 2; turn++) { /* again, when the graph has grown */
+        tensors = given_types(d->graph, &c->arena, &c->report);
+        for (int k = 0; tensors && k < c->inputs; k++)
+            if (c->in_value[k])
+                tensors[c->in_value[k]->id] = c->in[k].t;
+        if (!tensors || (!turn && !grad_expand(d->graph, tensors, NULL, &pc)))
+            return false;
+    }
+    d->types = tensors ? plan_types(d->graph, tensors, NULL, &pc) : NULL;
+    if (!d->types || !seed(c, d, &q, from, flow))
         return false;
     for (int k = 0; k < c->inputs; k++)
         if (oc->differentiate >> k & 1) {

@@ -6,7 +6,7 @@ int main(void)
     SRunner *runner;
     int failures;
 
-    setenv("CK_DEFAULT_TIMEOUT", "600", 0); /* for machines under load, and sanitizers */
+    setenv("CK_DEFAULT_TIMEOUT", "300", 0); /* for machines under load, and sanitizers */
     runner = srunner_create(suite());
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);

@@ -1,7 +1,7 @@
 /* PNG and JPEG, and folders of them. The JPEG files are Pillow's; what they decode to, and what becomes of it in other
  * sizes, is what tf.io.decode_image and tf.image.resize of TensorFlow 2.21 make of them. */
 #include "data/format.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "scratch.h"
 #include "unit.h"
 #include <zlib.h>
@@ -87,7 +87,7 @@ enum { HEIGHT = 7, WIDTH = 9 };
 
 static struct image_file file_of(const void *bytes, size_t size)
 {
-    return (struct image_file){ "a picture", bytes, size, &budget };
+    return (struct image_file){ "a picture", bytes, size, &budget, IMAGE_KERAS };
 }
 
 /* -- PNG files, by hand -- */
@@ -293,7 +293,7 @@ START_TEST(huge_ones_cost_what_they_may)
         expect_error(KILN_LIMIT, "");
     }
     ck_assert(!decodes("GIF89a", 6));
-    expect_error(KILN_BAD_DATA, "is neither PNG nor JPEG");
+    expect_error(KILN_BAD_DATA, "is no picture of a kind that is read");
     free(zeros);
 }
 END_TEST
@@ -482,7 +482,7 @@ START_TEST(parts_are_folders)
     expect_error(KILN_BAD_ARGUMENT, "no test part");
     put_file("p/b/0.png", "nothing", 7);
     ck_assert(!open_as("p", NULL, NULL, false));
-    expect_error(KILN_BAD_DATA, "is neither PNG nor JPEG");
+    expect_error(KILN_BAD_DATA, "is no picture of a kind that is read");
     ck_assert(!open_as("folder:absent", NULL, NULL, false));
     expect_error(KILN_IO, "cannot be opened");
 }

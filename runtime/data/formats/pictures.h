@@ -3,7 +3,7 @@
 #define KILN_DATA_FORMATS_PICTURES_H
 
 #include "data/format.h"
-#include "data/image.h"
+#include "image/image.h"
 
 struct pictures {
     const struct type_check *check; /* of the input, while they are looked at; NULL */

@@ -152,8 +152,8 @@ static bool choose(struct reading *g, const struct tf_reader *t)
 static bool is_picture(const struct tf_feature *f)
 {
     return f->kind == TF_BYTES && f->length > 8 &&
-           (memcmp(f->bytes, image_png.magic, image_png.magic_size) == 0 ||
-            memcmp(f->bytes, image_jpeg.magic, image_jpeg.magic_size) == 0);
+           (image_png.is((const uint8_t *)f->bytes, (size_t)f->length) ||
+            image_jpeg.is((const uint8_t *)f->bytes, (size_t)f->length));
 }
 
 static int64_t length_of(const struct tf_feature *f)

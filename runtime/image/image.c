@@ -1,11 +1,12 @@
-#include "data/image.h"
+#include "image/image.h"
 #include <math.h>
 #include <string.h>
 #include <strings.h>
 
 enum { MOST_SIDE = 1 << 20 };
 
-static const struct image_kind *const kinds[] = { &image_png, &image_jpeg };
+static const struct image_kind *const kinds[] = { &image_png,      &image_jpeg, &image_webp, &image_tiff,
+                                                  &image_jpeg2000, &image_bmp,  &image_pnm };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 bool image_is_named(const char *name)
@@ -22,14 +23,15 @@ bool image_is_named(const char *name)
 static const struct image_kind *kind_of(const struct image_file *f, struct report *r)
 {
     for (size_t k = 0; k < KINDS; k++) {
-        if (f->size < kinds[k]->magic_size || memcmp(f->bytes, kinds[k]->magic, kinds[k]->magic_size) != 0)
+        if (!kinds[k]->is(f->bytes, f->size))
             continue;
         if (kinds[k]->look)
             return kinds[k];
-        fail(r, KILN_UNSUPPORTED, f->name, "is %s, which this library was built without", kinds[k]->name);
+        fail(r, KILN_UNSUPPORTED, f->name, "is %s, which this library was built without (-D%s=enabled)", kinds[k]->name,
+             kinds[k]->feature);
         return NULL;
     }
-    fail(r, KILN_BAD_DATA, f->name, "is neither PNG nor JPEG");
+    fail(r, KILN_BAD_DATA, f->name, "is no picture of a kind that is read: BMP, JPEG, JPEG 2000, PNG, PNM, TIFF, WebP");
     return NULL;
 }
 
@@ -44,13 +46,18 @@ bool image_look(struct image_size *out, const struct image_file *f, struct repor
                 (long long)out->width, (int)MOST_SIDE);
 }
 
-/* As libpng does, and so Keras: parts of 2^15, cut. */
-static void to_grey(uint8_t *at, int64_t pixels)
+/* For Keras as libpng does: parts of 2^15, cut; for ONNX as Pillow: parts of 2^16, rounded. */
+static void to_grey(uint8_t *at, int64_t pixels, enum image_way way)
 {
     enum { RED = 9797, GREEN = 19234, BLUE = (1 << 15) - RED - GREEN };
+    enum { RED_16 = 19595, GREEN_16 = 38470, BLUE_16 = (1 << 16) - RED_16 - GREEN_16, HALF = 1 << 15 };
 
-    for (int64_t k = 0; k < pixels; k++)
-        at[k] = (uint8_t)((RED * at[3 * k] + GREEN * at[3 * k + 1] + BLUE * at[3 * k + 2]) >> 15);
+    for (int64_t k = 0; k < pixels; k++) {
+        const int red = at[3 * k], green = at[3 * k + 1], blue = at[3 * k + 2];
+
+        at[k] = (uint8_t)(way == IMAGE_KERAS ? (RED * red + GREEN * green + BLUE * blue) >> 15
+                                             : (RED_16 * red + GREEN_16 * green + BLUE_16 * blue + HALF) >> 16);
+    }
 }
 
 /* From the last one on: in place. */
@@ -64,7 +71,7 @@ uint8_t *image_read(const struct image_file *f, const struct image_size *size, i
 {
     const struct image_kind *kind = kind_of(f, r);
     const int64_t pixels = size->height * size->width;
-    bool grey = channels == 1;
+    bool grey = channels == 1 && f->way == IMAGE_KERAS;
     uint8_t *to = kind ? budget_alloc(f->budget, to_size(pixels * (size->grey && channels == 1 ? 1 : 3)), r) : NULL;
 
     if (!to)
@@ -76,7 +83,7 @@ uint8_t *image_read(const struct image_file *f, const struct image_size *size, i
     if (grey && channels == 3)
         to_colour(to, pixels);
     if (!grey && channels == 1)
-        to_grey(to, pixels);
+        to_grey(to, pixels, f->way);
     return to;
 }
 

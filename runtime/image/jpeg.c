@@ -1,4 +1,10 @@
-#include "data/image.h"
+#include "image/image.h"
+#include <string.h>
+
+static bool is(const uint8_t *bytes, size_t size)
+{
+    return size >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
+}
 
 #if KILN_JPEG
 #include <setjmp.h>
@@ -145,7 +151,7 @@ static bool read_within(struct jpeg_reading *g, const struct image_size *size)
     g->inks = g->jpeg.num_components == 4;
     g->grey = g->grey && !g->inks;
     g->jpeg.out_color_space = g->inks ? JCS_CMYK : g->grey ? JCS_GRAYSCALE : JCS_RGB;
-    g->jpeg.dct_method = JDCT_IFAST; /* as tf.io.decode_image has it */
+    g->jpeg.dct_method = g->file->way == IMAGE_KERAS ? JDCT_IFAST : JDCT_ISLOW;
     if (!hold(g, size))
         return false;
     jpeg_start_decompress(&g->jpeg);
@@ -182,7 +188,7 @@ static bool read_picture(const struct image_file *f, const struct image_size *si
     return ok;
 }
 
-const struct image_kind image_jpeg = { "JPEG", "\xff\xd8\xff", 3, look, read_picture };
+const struct image_kind image_jpeg = { "JPEG", "jpeg", is, look, read_picture };
 #else
-const struct image_kind image_jpeg = { "JPEG", "\xff\xd8\xff", 3, NULL, NULL };
+const struct image_kind image_jpeg = { "JPEG", "jpeg", is, NULL, NULL };
 #endif

@@ -1,8 +1,13 @@
-#include "data/image.h"
+#include "image/image.h"
+#include <string.h>
+
+static bool is(const uint8_t *bytes, size_t size)
+{
+    return size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0;
+}
 
 #if KILN_PNG
 #include <png.h>
-#include <string.h>
 
 enum { MOST_CHUNK = 8 << 20 }; /* bytes that a chunk may unpack to: colour profiles, texts */
 
@@ -145,7 +150,7 @@ static bool read_picture(const struct image_file *f, const struct image_size *si
     return ok;
 }
 
-const struct image_kind image_png = { "PNG", "\x89PNG\r\n\x1a\n", 8, look, read_picture };
+const struct image_kind image_png = { "PNG", "png", is, look, read_picture };
 #else
-const struct image_kind image_png = { "PNG", "\x89PNG\r\n\x1a\n", 8, NULL, NULL };
+const struct image_kind image_png = { "PNG", "png", is, NULL, NULL };
 #endif

@@ -150,6 +150,7 @@ static bool tell_roles(struct adapt *a, const struct parameters *p)
         others += leaves;
         numbers -= leaves ? parameter_elements(&p->at[k]) : 0;
     }
+    a->out->trainable = numbers;
     if (others)
         snprintf(unreached, sizeof unreached, ", %zu that no gradient reaches", others);
     snprintf(found, sizeof found, "%lld numbers that train", (long long)numbers);

@@ -5,6 +5,7 @@
 #include "adapt/facts.h"
 #include "adapt/rename.h"
 #include "adapt/step.h"
+#include "ops/constant.h"
 #include "ops/registry.h"
 #include "plan/open_sizes.h"
 #include "plan/program.h"
@@ -143,15 +144,32 @@ static bool find_ifs(struct branches *b)
 
 /* -- random numbers -- */
 
-/* Of a Dropout: in training mode, as far as that can be told. */
+/* What a graph captures is what it is outside. */
+static const struct value *outermost(const struct graph *g, const struct value *v)
+{
+    for (size_t k = 0; k < g->capture_count; k++)
+        if (g->captures[k].inner == v)
+            return outermost(g->parent, g->captures[k].outer);
+    return v;
+}
+
+/* False and nothing else, as an initializer or a Constant. */
+static bool is_false(const struct graph *g, const struct value *v)
+{
+    const struct value *from = outermost(g, v);
+    const struct node *n = from->producer;
+    const struct tensor *t =
+        n && node_is(n, &op_constant) ? &((const struct constant *)n->attrs)->value : value_constant(from);
+
+    return t && t->data && t->dtype == BOOL && tensor_count(t) == 1 && !*(const uint8_t *)t->data;
+}
+
+/* A Dropout draws in training mode alone. */
 static bool is_drawn(const struct node *n)
 {
-    const struct value *mode = n->inputs > 2 ? n->in[2] : NULL;
-    const struct tensor *t = mode ? value_constant(mode) : NULL;
-
-    if (!node_is(n, &op_dropout))
-        return n->def->flags & OP_RANDOM;
-    return mode && !(t && t->data && !*(const uint8_t *)t->data);
+    if (node_is(n, &op_dropout))
+        return n->inputs > 2 && n->in[2] && !is_false(n->graph, n->in[2]);
+    return n->def->flags & OP_RANDOM;
 }
 
 /* Subgraphs nest no deeper than messages do, so this may recurse. */

@@ -246,6 +246,12 @@ static bool is_not_affine(const struct candidate *c)
            affine_of(c->model, c->reader, c->value, c->content) == AFFINE_NONE;
 }
 
+/* What a normalisation reads as its scale may be a buffer that an exporter has merged with it: both may be of ones. */
+static bool is_buffer(const struct candidate *c)
+{
+    return c->buffer && c->place->use != PARAMETER_IS_STATISTIC && !affine_is_normalization(c->reader);
+}
+
 /* -- attention -- */
 
 static bool is_softmax(const struct value *v)
@@ -391,6 +397,7 @@ const char *constant_reason(const struct candidate *c)
     } reasons[] = {
         { is_computed_statistic, "a statistic that is computed" },
         { is_empty, "has no elements" },
+        { is_buffer, "a buffer, which does not train in PyTorch" },
         { is_measured, "nothing but sizes of what it makes is read" },
         { is_no_beta, "no place where something is learned" },
         { is_scalar, "a scalar" },

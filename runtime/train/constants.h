@@ -15,6 +15,7 @@ struct candidate {
     const struct model *model;
     const struct value *value;
     const char *name;                  /* its own, or that of the parameter that it was computed of */
+    bool buffer;                       /* the file says that this is none of PyTorch's parameters */
     const bool *behind_weights;        /* by value id of the reader's graph: a layer with weights lies before it */
     bool has_weights;                  /* some layer of the model has */
     const bool *active;                /* by value id: depends on what the caller gives */

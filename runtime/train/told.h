@@ -11,15 +11,19 @@ int64_t told_place(const struct model *m, const struct node *n);
 const char *told_entry(Onnx__StringStringEntryProto *const *entries, size_t count, const char *key);
 const char *told_of_node(const struct model *m, const struct node *n, const char *key);
 
-/* The parameters that constants were computed of, by the entries of their value infos, "['class_token', 'val_6']": the first
- * name that is no number of the exporter's, and that nothing in the graph goes by any more. By the names of the
- * constants. */
+/* Which of a model's names are parameters and which are buffers, by what PyTorch's newer exporter says in the metadata of
+ * the graph, "b_pe: BUFFER target='pe' persistent=True", and what constants were computed of, by the entries of their value
+ * infos, "['class_token', 'val_6']". */
 struct told_parameters {
-    struct map names;
+    struct map names; /* of what constants were computed of, by the names of these */
+    struct map kinds; /* by name: whether it is a parameter, or a buffer or another tensor that does not train */
 };
 bool told_parameters_read(struct told_parameters *t, const struct model *m, struct arena *arena, struct report *r);
 void told_parameters_release(struct told_parameters *t);
-const char *told_parameter_of(const struct told_parameters *t, const char *name); /* NULL where there is none */
+/* A parameter that nothing in the graph goes by any more; where no parameter is among them a buffer; else the first that is
+ * no number of the exporter's. NULL where there is none. */
+const char *told_parameter_of(const struct told_parameters *t, const char *name);
+bool told_is_buffer(const struct told_parameters *t, const char *name);
 /* "val_7": called by the exporter itself? */
 bool told_is_numbered(const char *name, size_t length);
 

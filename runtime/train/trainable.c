@@ -321,6 +321,7 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                                  .model = s->model,
                                  .value = v,
                                  .name = of ? of : v->name,
+                                 .buffer = told_is_buffer(&s->told, of ? of : v->name),
                                  .behind_weights = use->in->behind,
                                  .has_weights = s->weights,
                                  .active = use->in->active,
@@ -628,6 +629,7 @@ bool parameters_find(struct parameters *out, const struct model *m, const struct
     map_init(&s.roles.names, arena->budget);
     map_init(&s.layers.names, arena->budget);
     map_init(&s.told.names, arena->budget);
+    map_init(&s.told.kinds, arena->budget);
     ok = out->at && s.of && told_parameters_read(&s.told, m, arena, r) && find_all(&s);
     told_parameters_release(&s.told);
     decided_release(&s.roles);

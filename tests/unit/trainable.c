@@ -1,6 +1,7 @@
 /* What of a model learns, and why the rest does not. */
 #include "train/trainable.h"
 #include "learning.h"
+#include "model/message.h"
 #include "scratch.h"
 #include "unit.h"
 #include <math.h>
@@ -305,6 +306,67 @@ START_TEST(each_constant_has_a_reason)
 }
 END_TEST
 
+/* -- buffers -- */
+
+static void tell(struct model *m, Onnx__StringStringEntryProto ***entries, size_t *count, const char *key,
+                 const char *value)
+{
+    Onnx__StringStringEntryProto *e = message_new(&onnx__string_string_entry_proto__descriptor, &m->budget, &report);
+    size_t room = 0;
+
+    expect_ok(e && (e->key = message_string(key, strlen(key), &m->budget, &report)) &&
+              (e->value = message_string(value, strlen(value), &m->budget, &report)) &&
+              budget_grow(&m->budget, entries, &room, 1, sizeof **entries, &report));
+    (*entries)[(*count)++] = e;
+}
+
+/* PyTorch's newer exporter says which are buffers, and of what it has computed others. */
+START_TEST(buffers_do_not_train)
+{
+    static const char text[] =
+        HEAD "g (float[N,2] x) => (float[N,2] y)\n"
+             "<float[2,2] w = {1,2,3,4}, float[2] scale = {2,3}, float[2] a = {1,2}, float[2] b = {1,2}, float[2] c = "
+             "{3,4},\n float[2] lifted = {3,4}, float[2] mean = {0,1}, float[2] var = {1,2}, float[2] ones = {1,1},\n"
+             " float[2] a, float[2] b, float[2] c>\n"
+             "{ h = MatMul (x, w) p = Mul (h, scale) q = Mul (p, a) r = Add (q, b) s = Add (r, c) t = Add (s, lifted)\n"
+             "  y = BatchNormalization (t, ones, c, mean, var) }";
+    static const char signature[] = "\n# inputs\np_w: PARAMETER target='w'\np_q: PARAMETER target='q'\n"
+                                    "b_scale: BUFFER target='scale' persistent=True\n"
+                                    "b_pe: BUFFER target='pe' persistent=False\nc_l: CONSTANT_TENSOR target='lifted'\n"
+                                    "b_mean: BUFFER target='mean' persistent=True\n"
+                                    "b_var: BUFFER target='var'\nb_ones: BUFFER target='ones'\n"
+                                    "odd: BUFFER target='c\n\n# outputs\ny: USER_OUTPUT\n";
+    /* of a buffer that the graph still has, and what was made on the way; of one and a parameter; of neither */
+    static const char *const folded[] = { "['add', 'scale', 'val_1']", "['pe', 'q']", "['add', 'val_2']" };
+    static const char want[] =
+        "w trainable weight of MatMul\nscale constant a buffer, which does not train in PyTorch\n"
+        "a constant a buffer, which does not train in PyTorch\nb trainable summand of Add\n"
+        "c trainable summand of Add\n"
+        "lifted constant a buffer, which does not train in PyTorch\n"
+        "ones trainable scale of BatchNormalization\n"
+        "mean statistic running mean of BatchNormalization\n"
+        "var statistic running variance of BatchNormalization\n";
+    struct arena arena = { .budget = &budget };
+    struct model *m = model_of(text);
+    Onnx__GraphProto *g = m->proto->graph;
+    struct parameters p;
+    char got[2000] = "";
+    size_t n = 0;
+
+    tell(m, &g->metadata_props, &g->n_metadata_props, "pkg.torch.export.ExportedProgram.graph_signature", signature);
+    for (size_t k = 0; k < 3; k++)
+        tell(m, &g->value_info[k]->metadata_props, &g->value_info[k]->n_metadata_props,
+             "pkg.onnxscript.optimizer.folded_from", folded[k]);
+    expect_ok(parameters_find(&p, m, NULL, &arena, &report));
+    for (size_t k = 0; k < p.count; k++)
+        n += (size_t)snprintf(got + n, sizeof got - n, "%s %s %s\n", p.at[k].value->name, role_name(p.at[k].role),
+                              p.at[k].why);
+    ck_assert_str_eq(got, want);
+    arena_release(&arena);
+    model_free(m);
+}
+END_TEST
+
 /* -- two biases -- */
 
 /* Keras' LSTM has one bias, ONNX' two, of which its exporter leaves one 0: that stays so. PyTorch's both learn. */
@@ -578,6 +640,7 @@ Suite *suite(void)
     Suite *s = suite_create("trainable");
 
     add_tests(s, each_constant_has_a_reason, sizeof models / sizeof *models);
+    add_test(s, buffers_do_not_train);
     add_tests(s, a_bias_that_is_left_out_stays_so, 12);
     add_tests(s, halves_are_those_that_are_read, 3);
     add_tests(s, patterns_go_by_names_of_nodes_too, 3);

@@ -202,6 +202,7 @@ static const char *one_sample(struct editing *y, const struct mend *m, const cha
     int64_t *places;
 
     of = p && v->initializer && node_is(m->node, &op_concat) ? told_parameter_of(&y->told, name) : NULL;
+    of = of && !told_is_buffer(&y->told, of) ? of : NULL;
     if (b->size == 1 && !of)
         return name;
     if (p && v->initializer) {

@@ -242,6 +242,24 @@ START_TEST(what_lies_in_it_trains)
 }
 END_TEST
 
+/* Before a step that is meant to compute something else. */
+START_TEST(what_was_kept_is_proved)
+{
+    static const char text[] = G("bool c = {1}, float[3] s = {1,2,3}, float[3] z = {0,0,0}, float[3] o = {1,1,1}, " TWO,
+                                 "n, rm, rv = BatchNormalization <training_mode = 1> (x, s, z, z, o) y = If (c) <" OF(
+                                     "a = MatMul (n, w)", "b = MatMul (x, v)") ">");
+    struct model *m = model_of(text), *made = adapt_over(m, (struct adapt_options){ .inference = true }, false);
+
+    expect_ok(made);
+    ck_assert_ptr_nonnull(got.changed);
+    ck_assert(got.outputs.floats > 0);
+    expect_ops(made, "BatchNormalization MatMul");
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 /* Of values, nodes and initializers of a branch: all but names. */
 START_TEST(what_is_told_of_it_stays)
 {
@@ -326,6 +344,7 @@ Suite *suite(void)
     add_tests(s, the_branch_that_is_taken_is_in_its_place, COUNT(taken));
     add_tests(s, what_may_be_otherwise_stays, COUNT(others));
     add_test(s, what_lies_in_it_trains);
+    add_test(s, what_was_kept_is_proved);
     add_test(s, what_is_told_of_it_stays);
     add_test(s, what_a_constant_was_made_of_is_told);
     add_tests(s, memory_may_run_out_anywhere, 12);

@@ -1111,6 +1111,7 @@ typedef struct kiln_adaptation_info {
     const char *changed; /* what is meant to compute something else; NULL where nothing is. The proof goes to there */
     int64_t compared;   /* values of the outputs that this was taken over; 0: nothing was changed that they depend on */
     int64_t not_finite; /* of them, infinite or NaN before: where they are after, too, they show nothing */
+    int64_t trainable;  /* numbers that train; 0: nothing does, and a trainer would refuse it. Of kiln_adapt alone */
 } kiln_adaptation_info;
 
 /* *out is the adapted model, with what was decided in its metadata ("kiln.role.NAME", "kiln.layer.NAME",

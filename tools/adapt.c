@@ -145,7 +145,8 @@ static int run(int argc, char **argv)
         parse_option,
         "MODEL",
         "Make of any ONNX file a network that trains and computes the same: what an exporter has "
-        "taken apart is made again, what was found is told, and the decisions go into the file.",
+        "taken apart is made again, what was found is told, and the decisions go into the file. "
+        "Where nothing in it would train that is an error, and there is no file.",
         adaptation_options,
         help_filled,
         NULL

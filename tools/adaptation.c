@@ -246,6 +246,24 @@ static bool open_head(struct command *c, kiln_model **out, const char *path)
     return *out || !path;
 }
 
+/* A file that could not be trained is none that was asked for. */
+static bool check_trainable(struct command *c, const kiln_adaptation *found, const kiln_model *made)
+{
+    kiln_summary *s;
+    size_t count;
+
+    if (kiln_adaptation_about(found)->trainable)
+        return true;
+    if (kiln_summary_new(&s, made, &c->err) != KILN_OK)
+        return false;
+    count = kiln_summary_parameter_count(s);
+    kiln_summary_free(s);
+    return command_fail(c, KILN_UNSUPPORTED, NULL,
+                        "nothing in it trains: it has %zu initializers of floats, none where something is learned and "
+                        "a gradient comes to (kiln inspect --train tells why)",
+                        count);
+}
+
 static bool adapt(struct command *c, kiln_model **m, struct adapt_request *q, const kiln_dataset *data,
                   const kiln_model *head)
 {
@@ -265,7 +283,7 @@ static bool adapt(struct command *c, kiln_model **m, struct adapt_request *q, co
         return false;
     show_findings(found);
     show_proof(kiln_adaptation_about(found));
-    ok = !q->report || save_report(c, found, q->report);
+    ok = (!q->report || save_report(c, found, q->report)) && check_trainable(c, found, made);
     kiln_adaptation_free(found);
     kiln_model_free(*m);
     *m = made;

@@ -32,11 +32,14 @@ bool adapt_take(struct adapt *a, struct model *made, bool ok)
     return true;
 }
 
+static bool prove(struct adapt *a);
+
+/* What was kept so far is shown to be so before something changes. */
 bool adapt_take_changed(struct adapt *a, struct model *made, bool ok, const char *what)
 {
     const char *before = a->out->changed;
 
-    if (!adapt_take(a, made, ok))
+    if (!adapt_take(a, made, ok && prove(a)))
         return false;
     a->reference = a->model;
     a->out->changed = arena_printf(a->arena, a->report, "%s%s%s", before ? before : "", before ? "; " : "", what);
@@ -171,7 +174,7 @@ static bool prove(struct adapt *a)
     char where[WHERE_TEXT] = "";
 
     a->out->measured = a->options->data != NULL;
-    if (a->model == a->reference)
+    if (a->model == a->reference || a->model == a->proved)
         return true;
     if (!find_tolerance(a, &tolerance) || !compare_models(a->reference, a->model, &a->calibration, outputs, a->report))
         return false;
@@ -181,8 +184,10 @@ static bool prove(struct adapt *a)
             "all that the file computes of %s is infinite or no number: nothing shows that the adapted model does "
             "the same",
             a->out->measured ? "the data" : "random numbers");
-    if (outputs->difference <= tolerance && !outputs->unlike)
+    if (outputs->difference <= tolerance && !outputs->unlike) {
+        a->proved = a->model;
         return true;
+    }
     first = compare_nodes(a->reference, a->model, &a->calibration, tolerance, a->arena, a->report);
     return fail(a->report, KILN_MISMATCH, first ? node_where(first, where) : NULL,
                 "the adapted model does not compute what the file does: outputs differ by %.3g, must by %g at most%s",
@@ -224,9 +229,9 @@ static bool check_inputs(const struct graph *g, struct report *r)
 /* The batch comes first of what keeps the function: what is measured later may then be measured over any. */
 static bool take_steps(struct adapt *a)
 {
-    return adapt_sizes(a) && adapt_inference(a) && adapt_batch(a) && adapt_defaults(a) && adapt_affine(a) &&
-           adapt_products(a) && adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) && adapt_copies(a) &&
-           prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
+    return adapt_sizes(a) && adapt_defaults(a) && adapt_branches(a) && adapt_inference(a) && adapt_batch(a) &&
+           adapt_affine(a) && adapt_products(a) && adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) &&
+           adapt_copies(a) && prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
 }
 
 /* The model that came out, and the others gone. One that nothing was changed of is a copy. */

@@ -54,6 +54,7 @@ struct adapted {
     struct adapted_names training;  /* outputs: one at least */
     struct adapted_names head;      /* parameters of the head, where one was made, or is not to be frozen */
     struct adapted_names frozen;    /* parameters that are to be: all others, where that is asked for */
+    int64_t trainable;              /* numbers that train */
     struct adapted_names unreached; /* parameters that would train, but no gradient reaches them */
 };
 

@@ -91,6 +91,34 @@ static bool tell_tokens(struct adapt *a, const struct parameters *p)
     return true;
 }
 
+/* Of single numbers a file does not always tell whether they are learned. */
+static bool tell_numbers(struct adapt *a, const struct parameters *p)
+{
+    for (size_t k = 0; k < p->count; k++) {
+        const struct parameter *at = &p->at[k];
+        const bool trains = at->role == ROLE_TRAINABLE && at->by_name;
+        struct finding found = { .name = at->value->name };
+
+        if (trains)
+            found = (struct finding){ .name = at->value->name,
+                                      .found = "a single number that is learned",
+                                      .evidence = "it is called as PyTorch's parameters are",
+                                      .certainty = LIKELY,
+                                      .done = "trains",
+                                      .unknown = "whether it is a buffer, which does not (constant)" };
+        else
+            found = (struct finding){ .name = at->value->name,
+                                      .found = "a single number that may be learned",
+                                      .evidence = at->unsure,
+                                      .certainty = DOUBTFUL,
+                                      .done = "nothing: it is constant (trainable: it trains)" };
+        if ((trains || (at->role == ROLE_CONSTANT && at->unsure)) &&
+            !adapt_choice(a, role_choices(at), at->value->name, NULL) && !adapt_tell(a, &found))
+            return false;
+    }
+    return true;
+}
+
 /* -- losses -- */
 
 static bool add_losses(struct entries *e, const struct program *types)
@@ -169,6 +197,7 @@ static bool tell_roles(struct adapt *a, const struct parameters *p)
         others += leaves;
         numbers -= leaves ? parameter_elements(&p->at[k]) : 0;
     }
+    a->out->trainable = numbers;
     if (others)
         snprintf(unreached, sizeof unreached, ", %zu that no gradient reaches", others);
     snprintf(found, sizeof found, "%lld numbers that train", (long long)numbers);
@@ -210,7 +239,8 @@ bool adapt_roles(struct adapt *a)
     types =
         e.keys && e.texts && adapt_inputs(a, a->model->graph, &x) ? plan_sample(a->model, x, &budget, a->report) : NULL;
     budget_stop(&budget);
-    ok = types && add_roles(&e, &p) && tell_tokens(a, &p) && add_losses(&e, types) && add_training(&e) && write(a, &e);
+    ok = types && add_roles(&e, &p) && tell_tokens(a, &p) && tell_numbers(a, &p) && add_losses(&e, types) &&
+         add_training(&e) && write(a, &e);
     program_free(types);
     /* as they are now, with what was decided */
     return ok && tell_dropout(a) && parameters_find(&p, a->model, NULL, a->arena, a->report) && tell_roles(a, &p);

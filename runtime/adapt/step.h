@@ -6,7 +6,8 @@
 #include "train/edit.h"
 #include "train/trainable.h"
 
-enum { ADAPT_MODELS = 16 }; /* that are made on the way, at most */
+enum { ADAPT_ROUNDS = 34 };                /* of Ifs, at most: as deep as they nest (model/message.h) */
+enum { ADAPT_MODELS = 16 + ADAPT_ROUNDS }; /* that are made on the way, at most */
 
 enum { ADAPT_CHOICES = 15 }; /* there are not so many */
 struct refused {
@@ -25,7 +26,8 @@ struct adapt {
     const struct adapt_options *options;
     const struct model *model; /* as far as it has come: built */
     const struct model
-        *reference; /* what that must compute the same as: the file, or what a step was to change it to */
+        *reference;             /* what that must compute the same as: the file, or what a step was to change it to */
+    const struct model *proved; /* it has been shown to; NULL: none has yet */
     struct calibration calibration; /* the caller's data, or random numbers, of which nothing may be measured */
     const struct graph *file;       /* that all began with */
     const struct tensor
@@ -48,6 +50,7 @@ typedef bool adapt_step(struct adapt *a);
 
 adapt_step adapt_sizes;         /* sizes.c: what the inputs leave open */
 adapt_step adapt_defaults;      /* defaults.c: initializers that are inputs */
+adapt_step adapt_branches;      /* branches.c: Ifs whose condition is constant */
 adapt_step adapt_affine;        /* affine.c: scales and biases that are none */
 adapt_step adapt_inference;     /* inference.c: training mode */
 adapt_step adapt_batch;         /* batch.c: constants that fix it */

@@ -99,7 +99,8 @@ static bool describe(kiln_adaptation *f, struct report *r)
                                       .over_data = a->measured,
                                       .changed = a->changed,
                                       .compared = a->outputs.floats + a->outputs.others,
-                                      .not_finite = a->outputs.not_finite };
+                                      .not_finite = a->outputs.not_finite,
+                                      .trainable = a->trainable };
     f->findings = arena_array(&f->arena, a->findings.count, sizeof *f->findings, r);
     for (size_t k = 0; f->findings && k < a->findings.count; k++) {
         const struct finding *from = &a->findings.at[k];
@@ -208,6 +209,7 @@ kiln_status kiln_adaptation_write_json(const kiln_adaptation *found, kiln_write_
     json_real(&j, "difference", found->info.difference);
     json_int(&j, "compared", found->info.compared);
     json_int(&j, "not_finite", found->info.not_finite);
+    json_int(&j, "trainable", found->info.trainable);
     json_bool(&j, "over_data", found->info.over_data);
     json_string(&j, "changed", found->info.changed);
     write_findings(&j, found);

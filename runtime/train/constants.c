@@ -1,8 +1,10 @@
 #include "train/constants.h"
 #include "base/text.h"
 #include "data/element.h"
+#include "model/message.h"
 #include "ops/registry.h"
 #include "train/affine.h"
+#include "train/told.h"
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -102,15 +104,51 @@ static bool is_single_slope(const struct candidate *c)
     return c->content->rank && text_contains(c->reader->name, "p_re_lu") && is_slope(c);
 }
 
+/* Nodes are called by the scopes of modules, "/blocks.0/Mul", or by operators, "Mul_12"; the newer exporter calls them
+ * "node_mul". */
+static bool is_older_export(const struct candidate *c)
+{
+    const char *name = c->reader->name, *op = c->reader->op_name;
+
+    return *name == '/' || strncmp(name, op, strlen(op)) == 0;
+}
+
+static bool is_newer_export(const struct candidate *c)
+{
+    return strncmp(c->reader->name, "node_", strlen("node_")) == 0;
+}
+
+static bool is_of_module(const struct candidate *c)
+{
+    return strcmp(or_empty(c->model->proto->producer_name), "pytorch") == 0 && !c->computed && !c->signature &&
+           told_is_of_module(c->name);
+}
+
+bool is_by_name(const struct candidate *c)
+{
+    return tensor_count(c->content) == 1 && is_of_module(c) && is_older_export(c);
+}
+
+/* ReZero's alpha, CLIP's logit_scale, gates. */
+static bool is_learned(const struct candidate *c)
+{
+    return says_variable(c->name) || (c->parameter && !c->computed) || is_by_name(c);
+}
+
 /* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid. */
 static bool is_scalar(const struct candidate *c)
 {
-    if (tensor_count(c->content) != 1 || says_variable(c->name))
+    if (tensor_count(c->content) != 1 || is_learned(c))
         return false;
     if (c->through)
         return true;
     return c->place->use == PARAMETER_TRAINS_UNLESS_SCALAR &&
            !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input])) && !is_single_slope(c);
+}
+
+bool may_be_learned(const struct candidate *c)
+{
+    return is_scalar(c) && (c->parameter || (is_of_module(c) && is_newer_export(c)));
 }
 
 static bool is_empty(const struct candidate *c)

@@ -15,6 +15,9 @@ struct candidate {
     const struct model *model;
     const struct value *value;
     const char *name;                  /* its own, or that of the parameter that it was computed of */
+    bool computed;                     /* `name` is of what it was computed of */
+    bool parameter;                    /* the file says that `name` is one of PyTorch's parameters */
+    bool signature;                    /* it says so of all that are */
     bool buffer;                       /* the file says that this is none of PyTorch's parameters */
     const bool *behind_weights;        /* by value id of the reader's graph: a layer with weights lies before it */
     bool has_weights;                  /* some layer of the model has */
@@ -27,6 +30,10 @@ struct candidate {
 const char *constant_reason(const struct candidate *c);
 /* Zeros in the place of a token: nothing tells padding from a token that was never trained. */
 bool may_be_token(const struct candidate *c);
+/* A single number that trains because it is called as PyTorch's parameters are: buffers are, too. */
+bool is_by_name(const struct candidate *c);
+/* One that stays as it is, and yet may be learned: the file does not tell, or it was computed of a parameter. */
+bool may_be_learned(const struct candidate *c);
 
 /* As frameworks call the layer, and what their exporters leave of that; NULL says nothing. */
 bool says_batch_normalization(const char *name);

@@ -176,6 +176,7 @@ bool edit_begin(struct edit *e, struct model *m, struct report *r)
     map_init(&e->labels, e->budget);
     e->initializer_room = e->graph->n_initializer;
     e->input_room = e->graph->n_input;
+    e->value_info_room = e->graph->n_value_info;
     e->counting = true;
     if (!count_graph(e, e->graph, 1) || !find_places(e) || !take_labels(e))
         return false;
@@ -341,22 +342,52 @@ static bool add_graph_input(struct edit *e, struct edit_name *n, const char *nam
     return true;
 }
 
-bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t)
+/* `t`: the tensor that it is; NULL where no input may be of that name as well. */
+static bool take_initializer(struct edit *e, Onnx__TensorProto *made, const struct tensor *t)
 {
     Onnx__GraphProto *g = e->graph;
-    Onnx__TensorProto *p = message_new(&onnx__tensor_proto__descriptor, e->budget, e->report);
-    struct edit_name *n = p && tensor_to_proto(p, name, t, e->budget, e->report) ? entry_of(e, name) : NULL;
+    struct edit_name *n = entry_of(e, or_empty(made->name));
 
     if (!n || !budget_grow(e->budget, &g->initializer, &e->initializer_room, g->n_initializer + 1,
                            sizeof *g->initializer, e->report)) {
-        message_free(p, e->budget);
+        message_free(made, e->budget);
         return false;
     }
-    g->initializer[g->n_initializer++] = p;
+    g->initializer[g->n_initializer++] = made;
     n->definitions++;
     if (!n->initializer)
         n->initializer = g->n_initializer;
-    return !e->lists_inputs || add_graph_input(e, n, name, t);
+    return !e->lists_inputs || !t || add_graph_input(e, n, made->name, t);
+}
+
+bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t)
+{
+    Onnx__TensorProto *p = message_new(&onnx__tensor_proto__descriptor, e->budget, e->report);
+
+    if (p && tensor_to_proto(p, name, t, e->budget, e->report))
+        return take_initializer(e, p, t);
+    message_free(p, e->budget);
+    return false;
+}
+
+bool edit_add_made_initializer(struct edit *e, Onnx__TensorProto *made)
+{
+    return take_initializer(e, made, NULL);
+}
+
+bool edit_add_made_value_info(struct edit *e, Onnx__ValueInfoProto *made)
+{
+    Onnx__GraphProto *g = e->graph;
+    struct edit_name *n = entry_of(e, or_empty(made->name));
+
+    if (!n || !budget_grow(e->budget, &g->value_info, &e->value_info_room, g->n_value_info + 1, sizeof *g->value_info,
+                           e->report)) {
+        message_free(made, e->budget);
+        return false;
+    }
+    g->value_info[g->n_value_info++] = made;
+    n->value_info = g->n_value_info;
+    return true;
 }
 
 void edit_drop_initializer(struct edit *e, const char *name)

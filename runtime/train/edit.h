@@ -18,7 +18,7 @@ struct edit {
     struct arena arena; /* of the index */
     struct map names;   /* to struct edit_name */
     struct map labels;  /* of nodes: those that are taken */
-    size_t initializer_room, input_room;
+    size_t initializer_room, input_room, value_info_room;
     bool counting;     /* it begins */
     bool lists_inputs; /* before IR version 4 an initializer is an input of the graph as well */
     struct insertion *insertions;
@@ -42,6 +42,9 @@ char *edit_fresh_name(struct edit *e, const char *stem);
 /* Replaces type, shape and content; name, doc_string and unknown fields stay. Data as raw_data. */
 bool edit_tensor(struct edit *e, Onnx__TensorProto *to, const struct tensor *t);
 bool edit_add_initializer(struct edit *e, const char *name, const struct tensor *t);
+/* The same of messages that were made elsewhere with the edit's budget; they are taken in any case. */
+bool edit_add_made_initializer(struct edit *e, Onnx__TensorProto *made);
+bool edit_add_made_value_info(struct edit *e, Onnx__ValueInfoProto *made);
 void edit_drop_initializer(struct edit *e, const char *name);
 void edit_drop_graph_input(struct edit *e, const char *name);
 void edit_drop_value_info(struct edit *e, const char *name);

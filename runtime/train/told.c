@@ -165,3 +165,25 @@ bool told_is_buffer(const struct told_parameters *t, const char *name)
 {
     return map_get(&t->kinds, name) == buffer;
 }
+
+bool told_is_parameter(const struct told_parameters *t, const char *name)
+{
+    return map_get(&t->kinds, name) == parameter;
+}
+
+bool told_is_of_module(const char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", digits[] = "0123456789";
+    static const char *const made[] = { "val_",        "_val_", "lifted_tensor", "_lifted_tensor", "_tensor_const",
+                                        "scalar_tens", "node_", "onnx__",        "kiln." };
+
+    for (size_t k = 0; k < sizeof made / sizeof *made; k++)
+        if (strncmp(name, made[k], strlen(made[k])) == 0)
+            return false;
+    if (!*name || !strchr(letters, *name))
+        return false;
+    for (; *name; name++)
+        if (!strchr(letters, *name) && !strchr(digits, *name) && (*name != '.' || !name[1] || name[1] == '.'))
+            return false;
+    return true;
+}

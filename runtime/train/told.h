@@ -24,6 +24,9 @@ void told_parameters_release(struct told_parameters *t);
  * no number of the exporter's. NULL where there is none. */
 const char *told_parameter_of(const struct told_parameters *t, const char *name);
 bool told_is_buffer(const struct told_parameters *t, const char *name);
+bool told_is_parameter(const struct told_parameters *t, const char *name);
+/* Is it called as PyTorch's modules call what they have, "blocks.0.alpha", and as its exporters call nothing? */
+bool told_is_of_module(const char *name);
 /* "val_7": called by the exporter itself? */
 bool told_is_numbered(const char *name, size_t length);
 

@@ -308,6 +308,15 @@ static bool keeps_rows(const struct value *read, const struct value *v)
     return read == v;
 }
 
+/* `of`: what it was computed of; NULL. */
+static bool note_unsure(struct search *s, struct parameter *p, const char *of)
+{
+    if (!p->unsure)
+        p->unsure = of ? arena_printf(s->arena, s->report, "it was computed of parameter '%s'", of)
+                       : "it is called as PyTorch's parameters are, and as what its exporter makes";
+    return p->unsure;
+}
+
 /* `through`: what makes it what is read; NULL where it is read as it is, or in another shape, order or type. */
 static bool note(struct search *s, const struct use *use, const struct node *through, const struct value *v,
                  const struct tensor *t)
@@ -321,6 +330,9 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
                                  .model = s->model,
                                  .value = v,
                                  .name = of ? of : v->name,
+                                 .computed = of,
+                                 .parameter = told_is_parameter(&s->told, of ? of : v->name),
+                                 .signature = s->told.kinds.count > 0,
                                  .buffer = told_is_buffer(&s->told, of ? of : v->name),
                                  .behind_weights = use->in->behind,
                                  .has_weights = s->weights,
@@ -336,12 +348,15 @@ static bool note(struct search *s, const struct use *use, const struct node *thr
     if (!p)
         p = add(s, v, t);
     if (against) {
+        if (!said && may_be_learned(&c) && !note_unsure(s, p, of))
+            return false;
         p->could = p->could || place->use != PARAMETER_IS_STATISTIC;
         p->token = p->token || (!said && may_be_token(&c));
         if (p->role == ROLE_CONSTANT && !p->reader)
             p->why = against;
         return true;
     }
+    p->by_name = p->by_name || (!said && is_by_name(&c));
     if (p->reader == use->reader && p->input == place->input) /* another part of it */
         return true;
     p->readers++;

@@ -5,7 +5,7 @@
  * whether initializers or Constant nodes, also where a chain of Transpose, Reshape, Squeeze, Unsqueeze, Identity or
  * Cast to a type of float stands between, and where other operators with gradients make a parameter of them
  * (Slice, Concat, Mul ...: gates put in another order, tables that are cut). Never scalars of Mul and Add, but for the
- * bias of a single unit. What the file itself says (train/decided.h) goes before all that. Running means and variances are statistics: BatchNormalization itself changes them. */
+ * bias of a single unit and what is called as a variable of TensorFlow's or a parameter of PyTorch's. What the file itself says (train/decided.h) goes before all that. Running means and variances are statistics: BatchNormalization itself changes them. */
 #ifndef KILN_TRAIN_TRAINABLE_H
 #define KILN_TRAIN_TRAINABLE_H
 
@@ -27,6 +27,8 @@ struct parameter {
     int input;                 /* of the reader */
     bool could;                /* CONSTANT, but read where something is learned: the file may say that it is */
     bool token;                /* CONSTANT, but zeros in the place of a token: it may be one that was never trained */
+    const char *unsure;        /* why a single number that stays as it is may be learned; NULL: nothing says so */
+    bool by_name;              /* one that trains because of its name alone: it may be a buffer of PyTorch's */
     const char *layer;         /* that it belongs to: as the file says (train/decided.h), else as names tell; "" */
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */

@@ -372,8 +372,9 @@ static const struct {
       "the batch is fixed to 2", "Reshape 'r' has [2,3]", "freed: 1 constant, 0 declared shapes" },
     /* a graph within, that takes any */
     { 13, 4, 1,
-      "g (float[4,3,1] x) => (float[4,3] y) <bool c = {1}, int64[2] s = {4,3}>\n"
-      "{ r = Reshape (x, s) y = If (c) <then_branch = t () => (float[4,3] a) { a = Relu (r) }, else_branch = e () => "
+      "g (float[4,3,1] x) => (float[4,3] y) <int64 one = {1}, int64 three = {3}, int64[2] s = {4,3}>\n"
+      "{ h = Shape (x) n = Gather (h, one) c = Equal (n, three) r = Reshape (x, s) y = If (c) <then_branch = t () => "
+      "(float[4,3] a) { a = Relu (r) }, else_branch = e () => "
       "(float[4,3] b) { b = Neg (r) }> }",
       "the batch is fixed to 4", "Reshape 'r' has [4,3]", "freed: 1 constant" },
 };
@@ -519,16 +520,17 @@ END_TEST
 /* Graphs within, and what they declare, which is not told any more. */
 START_TEST(shapes_within_are_not_told)
 {
-    struct model *m =
-                     model_of(8, 13,
-                              "g (float[4,3,1] x) => (float[4,3] y) <bool c = {1}, int64 n = {2}, int64[2] s = {4,3}>\n"
-                              "{ r = Reshape (x, s) k = Loop <body = l (int64 i, bool d, float[4,3] p) => (bool e, "
-                              "float[4,3] q) { e = Identity (d) q = Tanh (p) }> (n, c, r)\n"
-                              "  y = If <then_branch = t () => (float[4,3] a) { a = Relu (k) }, else_branch = f () => "
-                              "(float[4,3] b) { b = Neg (k) }> (c) }"),
+    struct model *m = model_of(8, 13,
+                               "g (float[4,3,1] x) => (float[4,3] y) <int64 one = {1}, int64 three = {3}, int64 n = "
+                               "{2}, int64[2] s = {4,3}>\n"
+                               "{ h = Shape (x) j = Gather (h, one) c = Equal (j, three) r = Reshape (x, s) k = Loop "
+                               "<body = l (int64 i, bool d, float[4,3] p) => (bool e, "
+                               "float[4,3] q) { e = Identity (d) q = Tanh (p) }> (n, c, r)\n"
+                               "  y = If <then_branch = t () => (float[4,3] a) { a = Relu (k) }, else_branch = f () => "
+                               "(float[4,3] b) { b = Neg (k) }> (c) }"),
                  *made = adapt(m, false);
-    const Onnx__GraphProto *g = made->proto->graph, *body = g->node[1]->attribute[0]->g,
-                           *branch = g->node[2]->attribute[0]->g;
+    const Onnx__GraphProto *g = made->proto->graph, *body = g->node[4]->attribute[0]->g,
+                           *branch = g->node[5]->attribute[0]->g;
 
     expect_finding("the batch is fixed to 4", "Reshape 'r' has [4,3]", "freed: 1 constant, 2 declared shapes");
     ck_assert_ptr_null(body->input[2]->type->tensor_type->shape);
@@ -781,8 +783,9 @@ static const struct {
     { "g (float[1,3] x) => (float[3] y) <int64[1] a = {0}> { y = Squeeze (x, a) }",
       "stays: main/node[0] '' Squeeze-13: " },
     /* a branch that takes no other */
-    { "g (float[4,3,1] x) => (float[4,3] y) <bool c = {1}, int64[2] s = {4,3}>\n"
-      "{ y = If (c) <then_branch = t () => (float[4,3] a) { a = Reshape (x, s) }, else_branch = e () => (float[4,3] b) "
+    { "g (float[4,3,1] x) => (float[4,3] y) <int64 one = {1}, int64 three = {3}, int64[2] s = {4,3}>\n"
+      "{ h = Shape (x) n = Gather (h, one) c = Equal (n, three) y = If (c) <then_branch = t () => (float[4,3] a) { a = "
+      "Reshape (x, s) }, else_branch = e () => (float[4,3] b) "
       "{ b = Reshape (x, s) }> }",
       "stays: " },
 };

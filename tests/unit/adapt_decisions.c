@@ -21,7 +21,22 @@
 #define ONE   "BatchNormalization"
 #define TWO   "BatchNormalization Relu BatchNormalization"
 
+/* Single numbers that an exporter of PyTorch's has written. */
+#define NUMBERS                                                                                                        \
+    FROM("pytorch")                                                                                                    \
+    "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float alpha = {2}, float gate = {3}>\n"             \
+    "{ h = MatMul (x, w) [\"/Mul\"] a = Mul (h, alpha) [\"node_Mul\"] y = Mul (a, gate) }"
+
 static const struct adapt_case options[] = {
+    /* single numbers that may be learned */
+    { .text = NUMBERS,
+      .found = "alpha: a single number that is learned (likely): trains\n"
+               "gate: a single number that may be learned (doubtful): nothing: it is constant (trainable: it trains)\n",
+      .values = { { "alpha", "trainable", { 2 } }, { "gate", "constant", { 3 } } } },
+    { .text = NUMBERS,
+      .as = "alpha=constant;gate=trainable",
+      .found = "",
+      .values = { { "alpha", "constant", { 2 } }, { "gate", "trainable", { 3 } } } },
     /* epsilon and momentum: given, of the framework, shown by another layer */
     { .text = ALONE,
       .o = { .epsilon = .25, .momentum = .5 },

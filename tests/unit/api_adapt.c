@@ -51,6 +51,20 @@ static const char *metadata_of(const kiln_model *m, const char *want)
 
 /* -- what comes out -- */
 
+/* The caller may look at it all the same. */
+START_TEST(a_model_in_which_nothing_trains_is_told)
+{
+    kiln_model *m = open_text(HEAD "net (float[N,2] x) => (float[N,2] y) { y = Relu (x) }"), *made;
+    kiln_adaptation *found;
+
+    ok(kiln_adapt(&made, &found, m, NULL, &err));
+    ck_assert_int_eq(kiln_adaptation_about(found)->trainable, 0);
+    kiln_adaptation_free(found);
+    kiln_model_free(made);
+    kiln_model_free(m);
+}
+END_TEST
+
 START_TEST(a_model_is_adapted)
 {
     kiln_adapt_options o = KILN_ADAPT_OPTIONS_INIT;
@@ -68,7 +82,8 @@ START_TEST(a_model_is_adapted)
     kiln_dataset_free(d);
     i = kiln_adaptation_about(found);
     ck_assert(i->batch_normalizations == 1 && i->over_data && i->difference <= 1e-5 && !i->changed);
-    ck_assert_uint_eq(i->findings, 4); /* the layer, the loss, that there is no Dropout, what trains */
+    ck_assert_int_eq(i->trainable, 10); /* gamma, beta, w */
+    ck_assert_uint_eq(i->findings, 4);  /* the layer, the loss, that there is no Dropout, what trains */
     f = kiln_adaptation_finding(found, 0);
     ck_assert_str_eq(f->name, "l");
     ck_assert_str_eq(f->found, "BatchNormalization, Mul and Add (Keras on TensorFlow or JAX)");
@@ -503,6 +518,7 @@ Suite *suite(void)
     Suite *s = suite_create("api_adapt");
 
     add_test(s, a_model_is_adapted);
+    add_test(s, a_model_in_which_nothing_trains_is_told);
     add_test(s, little_need_be_given);
     add_test(s, a_file_is_looked_at);
     add_tests(s, wrong_options_are_refused, 14);

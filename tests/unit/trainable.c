@@ -383,6 +383,101 @@ START_TEST(buffers_do_not_train)
 }
 END_TEST
 
+/* -- single numbers of PyTorch's -- */
+
+#define BY "<ir_version: 8, opset_import: [\"\": 17], producer_name: \""
+#define OF_MODULES(producer, node)                                                                                     \
+    BY producer "\">\ng (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float alpha = {2},\n"              \
+                "  float[1] \"blocks.0.beta\" = {3}, float[1,1] logit_scale = {4}>\n"                                  \
+                "{ h = MatMul (x, w) [\"" node "Mul\"] a = Mul (h, alpha) [\"" node                                    \
+                "Mul_1\"] b = Mul (\"blocks.0.beta\", a)\n  e = Exp (logit_scale) [\"" node                            \
+                "Mul_2\"] y = Mul (b, e) }"
+#define STAY                                                                                                           \
+    "w trainable weight of MatMul\nalpha constant a scalar\nblocks.0.beta constant a scalar\n"                         \
+    "logit_scale constant a scalar\n"
+#define LEARN                                                                                                          \
+    "w trainable weight of MatMul\nalpha trainable factor of Mul by its name\n"                                        \
+    "blocks.0.beta trainable factor of Mul by its name\n"                                                              \
+    "logit_scale trainable factor of Mul, through Exp by its name\n"
+
+static const struct {
+    const char *text, *signature, *folded; /* of what alpha was computed */
+    const char *want;
+} numbers[] = {
+    /* the older exporter calls parameters and buffers alike, nodes by modules or by operators */
+    { OF_MODULES("pytorch", "/blocks.0/"), NULL, NULL, LEARN },
+    { OF_MODULES("pytorch", ""), NULL, NULL, LEARN },
+    { OF_MODULES("tf2onnx", "/"), NULL, NULL, STAY },
+    /* what it makes itself */
+    { BY
+      "pytorch\">\ng (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float \"onnx::Mul_12\" = {2},\n"
+      "float \"/Constant_output_0\" = {2}, float \"12\" = {2}, float val_3 = {2}, float _val_3 = {2},\n"
+      "float lifted_tensor_0 = {2}, float _tensor_constant0 = {2}, float scalar_tensor_default = {2},\n"
+      "float \"a..b\" = {2}, float \"a.\" = {2}, float \"0.a\" = {2}>\n"
+      "{ h = MatMul (x, w) [\"/Mul\"] a = Mul (h, \"onnx::Mul_12\") [\"/Mul_1\"] b = Mul (a, \"/Constant_output_0\")\n"
+      " [\"/Mul_2\"] c = Mul (b, \"12\") [\"/Mul_3\"] d = Mul (c, val_3) [\"/Mul_4\"] e = Mul (d, _val_3)\n"
+      " [\"/Mul_5\"] f = Mul (e, lifted_tensor_0) [\"/Mul_6\"] i = Mul (f, _tensor_constant0)\n"
+      " [\"/Mul_7\"] j = Mul (i, scalar_tensor_default) [\"/Mul_8\"] k = Mul (j, \"a..b\")\n"
+      " [\"/Mul_9\"] l = Mul (k, \"a.\") [\"/Mul_10\"] y = Mul (l, \"0.a\") }",
+      NULL, NULL,
+      "w trainable weight of MatMul\nonnx::Mul_12 constant a scalar\n/Constant_output_0 constant a scalar\n"
+      "12 constant a scalar\nval_3 constant a scalar\n_val_3 constant a scalar\nlifted_tensor_0 constant a scalar\n"
+      "_tensor_constant0 constant a scalar\nscalar_tensor_default constant a scalar\na..b constant a scalar\n"
+      "a. constant a scalar\n0.a constant a scalar\n" },
+    /* the newer one may call anything so, where it does not say what is a parameter */
+    { OF_MODULES("pytorch", "node_"), NULL, NULL,
+      "w trainable weight of MatMul\n"
+      "alpha constant a scalar: it is called as PyTorch's parameters are, and as what its exporter makes\n"
+      "blocks.0.beta constant a scalar: it is called as PyTorch's parameters are, and as what its exporter makes\n"
+      "logit_scale constant a scalar: it is called as PyTorch's parameters are, and as what its exporter makes\n" },
+    { OF_MODULES("pytorch", "node_"),
+      "p_b: PARAMETER target='blocks.0.beta'\np_l: PARAMETER target='logit_scale'\np_s: PARAMETER target='s'", "['s']",
+      "w trainable weight of MatMul\nalpha constant a scalar: it was computed of parameter 's'\n"
+      "blocks.0.beta trainable factor of Mul\nlogit_scale trainable factor of Mul, through Exp\n" },
+    { OF_MODULES("pytorch", "/"),
+      "p_w: PARAMETER target='w'\nb_b: BUFFER target='blocks.0.beta'\nb_l: BUFFER target='logit_scale'", "['val_1']",
+      "w trainable weight of MatMul\nalpha constant a scalar\n"
+      "blocks.0.beta constant a buffer, which does not train in PyTorch\n"
+      "logit_scale constant a buffer, which does not train in PyTorch\n" },
+};
+
+static void fold(struct model *m, const char *name, const char *of)
+{
+    Onnx__GraphProto *g = m->proto->graph;
+    Onnx__ValueInfoProto *v = message_new(&onnx__value_info_proto__descriptor, &m->budget, &report);
+    size_t room = 0;
+
+    expect_ok(v && (v->name = message_string(name, strlen(name), &m->budget, &report)) && !g->n_value_info &&
+              budget_grow(&m->budget, &g->value_info, &room, 1, sizeof *g->value_info, &report));
+    g->value_info[g->n_value_info++] = v;
+    tell(m, &v->metadata_props, &v->n_metadata_props, "pkg.onnxscript.optimizer.folded_from", of);
+}
+
+START_TEST(single_numbers_of_modules_are_learned)
+{
+    struct arena arena = { .budget = &budget };
+    struct model *m = model_of(numbers[_i].text);
+    Onnx__GraphProto *g = m->proto->graph;
+    struct parameters p;
+    char got[2000] = "";
+    size_t n = 0;
+
+    if (numbers[_i].signature)
+        tell(m, &g->metadata_props, &g->n_metadata_props, "pkg.torch.export.ExportedProgram.graph_signature",
+             numbers[_i].signature);
+    if (numbers[_i].folded)
+        fold(m, "alpha", numbers[_i].folded);
+    expect_ok(parameters_find(&p, m, NULL, &arena, &report));
+    for (size_t k = 0; k < p.count; k++)
+        n += (size_t)snprintf(got + n, sizeof got - n, "%s %s %s%s%s%s\n", p.at[k].value->name, role_name(p.at[k].role),
+                              p.at[k].why, p.at[k].unsure ? ": " : "", p.at[k].unsure ? p.at[k].unsure : "",
+                              p.at[k].by_name ? " by its name" : "");
+    ck_assert_str_eq(got, numbers[_i].want);
+    arena_release(&arena);
+    model_free(m);
+}
+END_TEST
+
 /* -- two biases -- */
 
 /* Keras' LSTM has one bias, ONNX' two, of which its exporter leaves one 0: that stays so. PyTorch's both learn. */
@@ -657,6 +752,7 @@ Suite *suite(void)
 
     add_tests(s, each_constant_has_a_reason, sizeof models / sizeof *models);
     add_test(s, buffers_do_not_train);
+    add_tests(s, single_numbers_of_modules_are_learned, sizeof numbers / sizeof *numbers);
     add_tests(s, a_bias_that_is_left_out_stays_so, 12);
     add_tests(s, halves_are_those_that_are_read, 3);
     add_tests(s, patterns_go_by_names_of_nodes_too, 3);

@@ -115,7 +115,7 @@ static bool insert_outputs(struct graft *y, size_t at, const Onnx__ValueInfoProt
 
     for (size_t k = 0; ok && k < g->n_output; k++) {
         made[k] = message_copy(g->output[k], y->e.budget, y->report);
-        ok = made[k] && graft_rename(y, &made[k]->name) && keep_symbols_apart(y, made[k], old);
+        ok = made[k] && rename_one(&y->names, &made[k]->name) && keep_symbols_apart(y, made[k], old);
     }
     if (ok)
         return edit_insert_graph_outputs(&y->e, at, g->n_output, made);
@@ -165,12 +165,12 @@ static struct model *graft(struct graft *y)
     y->to = adapt_copy(y->h->a);
     if (!y->to)
         return NULL;
-    map_init(&y->names, &y->h->budget);
+    renaming_init(&y->names, &y->h->budget, &y->to->budget, y->report);
     map_init(&y->taken, &y->h->budget);
     map_init(&y->labels, &y->h->budget);
     ok = edit_begin(&y->e, y->to, y->report) && edit_all(y);
     ok = edit_end(&y->e) && ok;
-    map_release(&y->names);
+    renaming_release(&y->names);
     map_release(&y->taken);
     map_release(&y->labels);
     if (ok && head_forget(y->to, y->h, y->report))

@@ -3,16 +3,17 @@
 #define KILN_ADAPT_HEAD_GRAFT_H
 
 #include "adapt/head/head.h"
+#include "adapt/rename.h"
 
 struct graft {
     struct head *h;
     struct model *from; /* whole in itself, with all values */
     struct model *to;
     struct edit e;
-    struct map names;    /* of `from`, to what they are called now */
-    struct map taken;    /* those */
-    struct map labels;   /* of nodes of `to` */
-    const char **called; /* by place in from->proto->functions; NULL: as it was */
+    struct renaming names; /* of `from`, to what they are called now */
+    struct map taken;      /* those */
+    struct map labels;     /* of nodes of `to` */
+    const char **called;   /* by place in from->proto->functions; NULL: as it was */
     struct report *report;
 };
 
@@ -21,10 +22,6 @@ struct graft {
 /* Names for all that the graph has: its input is what the layer consumed, its first output is called as the model's,
  * where that is free; all others keep their names where those are. */
 bool graft_names(struct graft *y);
-/* What is called so in y->from by what it is called now, in a string of the edit's budget; others stay. */
-bool graft_rename(struct graft *y, char **name);
-/* The same of all that a node names. */
-bool graft_rename_node(struct graft *y, Onnx__NodeProto *n);
 
 /* -- parts.c: into y->to */
 

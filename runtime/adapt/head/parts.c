@@ -200,7 +200,7 @@ bool graft_nodes(struct graft *y)
     for (size_t k = 0; k < g->n_node; k++) {
         Onnx__NodeProto *n = message_copy(g->node[k], y->e.budget, y->report);
 
-        if (!n || !graft_rename_node(y, n) || !call_again(y, &n, 1) || !label(y, n)) {
+        if (!n || !rename_node(&y->names, n) || !call_again(y, &n, 1) || !label(y, n)) {
             message_free(n, y->e.budget);
             return false;
         }
@@ -222,7 +222,7 @@ bool graft_initializers(struct graft *y)
         const char *name = g->initializer[k]->name;
         const struct value *v = map_get(&values, name);
 
-        ok = v && v->initializer && edit_add_initializer(&y->e, map_get(&y->names, name), v->initializer);
+        ok = v && v->initializer && edit_add_initializer(&y->e, map_get(&y->names.names, name), v->initializer);
     }
     map_release(&values);
     return ok;
@@ -268,7 +268,7 @@ bool graft_rules(struct graft *y)
     for (size_t k = 0; k < m->n_metadata_props; k++) {
         const Onnx__StringStringEntryProto *p = m->metadata_props[k];
         const char *now =
-            p->key && p->value && strncmp(p->key, "init.", 5) == 0 ? map_get(&y->names, p->key + 5) : NULL;
+            p->key && p->value && strncmp(p->key, "init.", 5) == 0 ? map_get(&y->names.names, p->key + 5) : NULL;
 
         if (now && !set_rule(y, now, p->value))
             return false;

@@ -115,9 +115,9 @@ static void put_unknown(const struct search *search, char out[300], const struct
     snprintf(out, 300, "momentum (%g is taken)%s%s%s%s%s%s", site_momentum(search, s),
              s->guessed_epsilon ? ", epsilon" : "", s->measured ? ", its own running statistics" : "",
              told || s->told_parameters || s->no_center || s->no_scale ? "" : ", whether it had gamma and beta",
-             s->layer && !s->keeps_bias && !told               ? ", whether the layer had a bias"
-             : !s->layer && s->fresh && search->bare[s->x->id] ? ", whether the layer before it had a bias"
-                                                               : "",
+             s->layer && !s->keeps_bias && !s->told_bias && !told ? ", whether the layer had a bias"
+             : !s->layer && s->fresh && search->bare[s->x->id]    ? ", whether the layer before it had a bias"
+                                                                  : "",
              s->scale && !s->fresh ? ", how large its weight was" : "",
              s->shared      ? ", whether it and others are calls of one layer (so taken)"
              : s->may_share ? ", whether it and others are calls of one layer"

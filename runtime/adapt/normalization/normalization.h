@@ -13,6 +13,8 @@
 #include "train/trainable.h"
 
 enum { SITE_NODES = 8 };
+/* In PyTorch's name of what BatchNormalization made, whatever makes it now. */
+#define BATCH_NORMALIZATION_MAKES "/BatchNormalization_output_"
 
 /* A place where BatchNormalization was. */
 struct site {
@@ -34,6 +36,7 @@ struct site {
     bool no_scale, no_center;               /* it has no gamma, no beta */
     bool told_parameters;                   /* the file tells whether it has them */
     bool guessed_epsilon;                   /* it is that of the framework, or of another layer */
+    bool told_bias;                         /* the file tells whether the layer had a bias */
     double epsilon;                         /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
     int64_t step;                           /* the number of this call of a layer that takes one step after the other */
@@ -137,6 +140,9 @@ bool search_is_preprocessing(const struct search *s, const struct value *c);
 /* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/", or, of a layer that takes
  * one step after the other, "/batchnorm_4/". False where it has none. */
 bool search_keras_layer(const struct search *s, struct site *out, const char *name);
+/* The layer that the name of what a node makes belongs to, as PyTorch calls what BatchNormalization makes: all before
+ * "/BatchNormalization_output_". False where it has none. */
+bool search_made_name(const struct search *s, struct site *out, const struct node *n);
 /* The name of a node without its last part; where it has none, "bn". */
 void search_name(const struct search *s, struct site *out, const struct node *n);
 /* A text in the arena; "" without memory, with an error. */

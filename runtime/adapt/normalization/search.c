@@ -197,6 +197,17 @@ bool search_keras_layer(const struct search *s, struct site *out, const char *na
     return true;
 }
 
+bool search_made_name(const struct search *s, struct site *out, const struct node *n)
+{
+    const char *name = n->out[0] ? n->out[0]->name : "", *cut = strstr(name, BATCH_NORMALIZATION_MAKES);
+
+    name += strspn(name, "/");
+    if (!cut || cut <= name)
+        return false;
+    out->name = search_text(s, "%.*s", (int)(cut - name), name);
+    return true;
+}
+
 void search_name(const struct search *s, struct site *out, const struct node *n)
 {
     const char *name = *n->name ? n->name : "bn", *cut = strrchr(name, '/');

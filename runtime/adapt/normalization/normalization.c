@@ -1,3 +1,4 @@
+#include "adapt/keras_calls.h"
 #include "adapt/normalization/expression.h"
 #include "adapt/normalization/traces/registry.h"
 #include "model/message.h"
@@ -204,7 +205,8 @@ static bool recover(struct search *s)
     size_t count = 0, missed = 0, *first;
     bool any;
 
-    if (!find_sites(s, &sites) || !find_bare(s) || !choose(s, &sites))
+    if (!keras_calls_find(s->graph, a->arena, &s->calls_told, a->report) || !find_sites(s, &sites) || !find_bare(s) ||
+        !choose(s, &sites))
         return false;
     first = arena_array(a->arena, sites.count, sizeof *first, a->report);
     if (!first || !count_layers(s, &sites, first))

@@ -39,7 +39,9 @@ struct site {
     bool told_bias;                         /* the file tells whether the layer had a bias */
     double epsilon;                         /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
-    int64_t step;                           /* the number of this call of a layer that takes one step after the other */
+    const char *call_of;                    /* the layer that it is a call of, where names tell (adapt/keras_calls.h) */
+    int64_t call;                           /* which of them, in their order, */
+    int64_t step;                           /* and which of those of a layer that takes one step after the other */
     const char *evidence;                   /* memory of the arena */
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */
@@ -59,6 +61,7 @@ struct search {
     const bool *active;   /* by value id: depends on the input */
     struct node const *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
     const struct parameters *parameters;
+    bool calls_told;  /* keras_calls_find */
     const bool *bare; /* by value id: made by layers of which one has no bias, and only passed on */
 };
 

@@ -103,19 +103,28 @@ bool site_is_drawn(const struct search *s, const struct site *t)
     return n > TAIL && largest < bound * (1 + 1e-6) && largest > bound * (1 - TAIL / (double)n);
 }
 
-/* Layers that share one set of parameters have weights of their own: these stay as they are. */
+/* Layers that share one set of parameters have weights of their own: these stay as they are, but where that was never
+ * trained, as then they are all multiplied by the same. */
 bool sites_find_scales(struct search *s, const struct sites *sites, const size_t *first)
 {
     struct adapt *a = s->adapt;
     size_t *uses = arena_array(a->arena, sites->count, sizeof *uses, a->report);
+    size_t *scaled = arena_array(a->arena, sites->count, sizeof *scaled, a->report);
 
-    if (!uses)
+    if (!uses || !scaled)
         return false;
     for (size_t k = 0; k < sites->count; k++)
         uses[first[k]]++;
-    for (size_t k = 0; k < sites->count; k++)
-        if (!sites->kept[k] && uses[first[k]] == 1 && !find_scale(s, &sites->at[k]))
+    for (size_t k = 0; k < sites->count; k++) {
+        struct site *t = &sites->at[k];
+
+        if (!sites->kept[k] && (uses[first[k]] == 1 || t->fresh) && !find_scale(s, t))
             return false;
+        scaled[first[k]] += t->scale != NULL;
+    }
+    for (size_t k = 0; k < sites->count; k++)
+        if (scaled[first[k]] < uses[first[k]])
+            sites->at[k].scale = NULL;
     return true;
 }
 

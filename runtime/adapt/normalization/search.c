@@ -1,3 +1,4 @@
+#include "adapt/keras_calls.h"
 #include "adapt/normalization/expression.h"
 #include "data/element.h"
 #include "ops/registry.h"
@@ -194,6 +195,8 @@ bool search_keras_layer(const struct search *s, struct site *out, const char *na
         return false;
     out->step = strtoll(step, NULL, 10);
     out->name = search_text(s, "%.*s", (int)(cut - name), name);
+    if (s->calls_told)
+        out->call_of = keras_layer_called(name, (size_t)(cut - name), &out->call, s->adapt->arena, s->adapt->report);
     return true;
 }
 

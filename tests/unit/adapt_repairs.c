@@ -650,6 +650,11 @@ END_TEST
     "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}>\n"                                                  \
     "{ [\"" first "\"] h = Conv (x, w) r = Relu (h) [\"" second "\"] y = Conv (r, u) }"
 
+#define FOLDED_TOWERS(second)                                                                                          \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,-2,3,4}>\n"                                     \
+    "{ [\"m_1/t_1/bn_1_2/batchnorm/mul_1\"] h = Conv (x, w) g = Relu (h)\n"                                            \
+    "  [\"m_1/t_3/bn_1_2/batchnorm/mul_1\"] y = Conv (g, " second ") }"
+
 static const struct again_case {
     struct adapt_case of;
     bool shared;
@@ -724,6 +729,20 @@ static const struct again_case {
         .values = { { "w", "trainable", { 1.0004999, -2.0009999, 3.0014999, 4.0019997 } },
                     { "u", "trainable", { 4.0019997, 3.0014999, 2.0009999, 1.0004999 } },
                     { "m_1/bn_1_2/gamma", "trainable", { 1, 1 } } } },
+      true },
+    { { .text = KERAS FOLDED_TOWERS("w"),
+        .as = "*mul_1=no-bias",
+        .found = "m_1/t_1/bn_1_2" FOLDED "m_1/t_3/bn_1_2" FOLDED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization",
+        .values = { { "w", "trainable", { 1.0004999, -2.0009999, 3.0014999, 4.0019997 } },
+                    { "m_1/t_1/bn_1_2/gamma", "trainable", { 1, 1 } } } },
+      true },
+    { { .text = KERAS FOLDED_TOWERS("w) k = Conv (g, w"),
+        .as = "*mul_1=no-bias",
+        .found = "m_1/t_1/bn_1_2" FOLDED "m_1/t_3/bn_1_2" FOLDED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization Conv",
+        .values = { { "w", "trainable", { 1, -2, 3, 4 } },
+                    { "m_1/t_1/bn_1_2/gamma", "trainable", { 1.00049988, 1.00049988 } } } },
       true },
     { { .text = KERAS FOLDED_TWICE("m_1/bn_1_2/batchnorm/mul_1", "m_1/bn_2_1/batchnorm/mul_1"),
         .as = "*mul_1=no-bias",

@@ -32,6 +32,7 @@ struct site {
     const struct value *shared_by;          /* a constant that tells one layer from another; NULL: there is none */
     double *factor, *summand;               /* [channels]; NULL: 1, 0 */
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
+    int weight_uses;                        /* calls of its layer that have its weight; 0: not counted */
     double *scale;                          /* [channels]: of the layer's weight; NULL: 1 */
     bool no_scale, no_center;               /* it has no gamma, no beta */
     bool told_parameters;                   /* the file tells whether it has them */

@@ -20,13 +20,16 @@ static int channel_axis(const struct node *n)
     return node_is(n, &op_conv) ? 0 : node_is(n, &op_conv_transpose) ? 1 : -1;
 }
 
-/* A constant that only this layer reads, and whose numbers can be multiplied; NULL where it is none. */
+/* A constant that only this layer reads, or, as its weight, calls of it, and whose numbers can be multiplied; NULL where it
+ * is none. */
 static const struct tensor *own_constant(const struct search *s, const struct site *t, int input)
 {
     const struct value *v = input < t->layer->inputs ? t->layer->in[input] : NULL;
     const struct tensor *c = v ? v->initializer : NULL;
+    const bool own = v && (s->only_reader[v->id] == t->layer ||
+                           (input == 1 && t->weight_uses > 1 && s->facts->readers[v->id] == t->weight_uses));
 
-    return c && s->only_reader[v->id] == t->layer && (c->dtype == F32 || c->dtype == F64) ? c : NULL;
+    return c && own && (c->dtype == F32 || c->dtype == F64) ? c : NULL;
 }
 
 /* The weight of a layer that has it from the exporter, and may have another; NULL where not. */
@@ -103,6 +106,33 @@ bool site_is_drawn(const struct search *s, const struct site *t)
     return n > TAIL && largest < bound * (1 + 1e-6) && largest > bound * (1 - TAIL / (double)n);
 }
 
+/* How many calls of its layer have the weight of each. */
+static bool count_weight_uses(struct search *s, const struct sites *sites, const size_t *first)
+{
+    struct adapt *a = s->adapt;
+    struct {
+        size_t layer; /* counted from 1: the first that reads it */
+        int uses;     /* by calls of that one */
+    } *of = arena_array(a->arena, s->graph->value_count, sizeof *of, a->report);
+
+    if (!of)
+        return false;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t k = 0; k < sites->count; k++) {
+            const struct node *layer = sites->kept[k] ? NULL : sites->at[k].layer;
+            const int weight = layer ? layer->in[1]->id : -1;
+
+            if (!layer)
+                continue;
+            of[weight].layer = of[weight].layer ? of[weight].layer : first[k] + 1;
+            if (of[weight].layer == first[k] + 1 && pass == 0)
+                of[weight].uses++;
+            else if (of[weight].layer == first[k] + 1)
+                sites->at[k].weight_uses = of[weight].uses;
+        }
+    return true;
+}
+
 /* Layers that share one set of parameters have weights of their own: these stay as they are, but where that was never
  * trained, as then they are all multiplied by the same. */
 bool sites_find_scales(struct search *s, const struct sites *sites, const size_t *first)
@@ -111,7 +141,7 @@ bool sites_find_scales(struct search *s, const struct sites *sites, const size_t
     size_t *uses = arena_array(a->arena, sites->count, sizeof *uses, a->report);
     size_t *scaled = arena_array(a->arena, sites->count, sizeof *scaled, a->report);
 
-    if (!uses || !scaled)
+    if (!uses || !scaled || !count_weight_uses(s, sites, first))
         return false;
     for (size_t k = 0; k < sites->count; k++)
         uses[first[k]]++;

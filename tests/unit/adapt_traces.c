@@ -987,6 +987,69 @@ START_TEST(the_layer_of_a_pair_is_told)
 }
 END_TEST
 
+/* -- data that tell nothing -- */
+
+static char warned[300];
+
+static void note_warning(void *user, kiln_status code, const char *where, const char *message)
+{
+    (void)user;
+    (void)where;
+    if (code == KILN_OK)
+        snprintf(warned + strlen(warned), sizeof warned - strlen(warned), "%s\n", message);
+}
+
+#define PLACES                                                                                                         \
+    HEAD "g (float[N,2,2] x) => (float[N,2,2] y) <float[2] \"l/batchnorm/mul:0\" = {2,3}>\n"                           \
+         "{ h = Relu (x) [\"l/batchnorm/mul_1\"] y = Mul (h, \"l/batchnorm/mul:0\") }"
+#define TRAINING                                                                                                       \
+    HEAD "g (float[N,2,2] x) => (float[N,2,2] y) <float[2] one = {1,1}, float[2] z = {0,0}>\n"                         \
+         "{ y, m, v = BatchNormalization <training_mode = 1> (x, one, z, z, one) }"
+#define ONE                                                                                                            \
+    "statistics are measured on 1 sample, which tells nothing of how samples differ: there must be more, or others\n"
+#define EQUAL "statistics are measured on 2 samples that are equal, which tell nothing of how samples differ: "
+static const struct {
+    const char *text;
+    int64_t count;
+    float x[2][4];
+    const char *says; /* of what warnings begin with; "": none */
+} dull[] = {
+    { PLACES, 1, { { 1, 2, 3, 4 } }, ONE },
+    { PLACES, 2, { { 1, 2, 3, 4 }, { 1, 2, 3, 4 } }, EQUAL },
+    { PLACES, 2, { { 5, 5, 5, 5 }, { 5, 5, 5, 5 } }, EQUAL },
+    { PLACES, 2, { { 1, 2, 3, 4 }, { 1, 2, 3, 5 } }, "" },
+    { PLACES, 2, { { -1, -2, -3, -4 }, { -1, -2, -3, -5 } }, "no channel varies over the data (1 of 1 places" },
+    { TRAINING, 1, { { 1, 2, 3, 4 } }, ONE },
+    { TRAINING, 2, { { 1, 2, 3, 4 }, { 1, 2, 3, 4 } }, EQUAL },
+    { TRAINING, 2, { { 1, 2, 3, 4 }, { 4, 2, 3, 4 } }, "" },
+};
+
+START_TEST(data_that_tell_nothing_are_warned_of)
+{
+    const int64_t labels[2] = { 0, 1 }, count = dull[_i].count;
+    struct column x = { .name = "x",
+                        .values = {
+                            .dtype = F32, .rank = 3, .dims = { count, 2, 2 }, .data = (void *)(uintptr_t)dull[_i].x } };
+    struct column target = {
+        .values = { .dtype = I64, .rank = 1, .dims = { count }, .data = (void *)(uintptr_t)labels }, .classes = 2
+    };
+    struct dataset d = { .x = &x, .y = &target, .inputs = 1, .targets = 1, .count = count, .budget = &budget };
+    struct model *m = model_of(dull[_i].text), *made;
+    const size_t length = strlen(dull[_i].says);
+
+    *warned = 0;
+    report.notify = note_warning;
+    made = adapt_over(m, (struct adapt_options){ .data = &d, .inference = true }, false);
+    report.notify = NULL;
+    expect_ok(made);
+    ck_assert_msg(length ? strncmp(warned, dull[_i].says, length) == 0 && strchr(warned, '\n')[1] == 0 : !*warned,
+                  "warned is '%s'", warned);
+    model_free(made);
+    model_free(m);
+    arena_release(&arena);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("adapt_traces");
@@ -1000,5 +1063,6 @@ Suite *suite(void)
     add_tests(s, what_cannot_be_known_is_told, COUNT(unsaid));
     add_tests(s, calls_of_one_layer_are_told, COUNT(calls));
     add_tests(s, the_layer_of_a_pair_is_told, 2);
+    add_tests(s, data_that_tell_nothing_are_warned_of, COUNT(dull));
     return s;
 }

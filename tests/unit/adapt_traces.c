@@ -482,7 +482,15 @@ static const struct adapt_case folded[] = {
                   { "l/gamma", "constant", { 1, 1 } },
                   { "l/moving_mean", "statistic", { -.125, .5 } },
                   { "l/moving_variance", "statistic", { .014625, .0615 } } } },
-    /* a weight that others read stays, and so do half floats, which would lose something */
+    /* half floats: the same power of two */
+    { .text = HEAD "g (float16[N,2,3,3] x) => (float16[N,2,3,3] y)\n"
+                   "<float16[2,2,1,1] \"onnx::Conv_23\" = {15360,16384,16896,17408}, float16[2] \"onnx::Conv_24\" = "
+                   "{14336,49152}> { [\"/l/Conv\"] h = Conv (x, \"onnx::Conv_23\", \"onnx::Conv_24\") y = Relu (h) }",
+      .found = "l" INTO("Conv", "PyTorch (TorchScript)", "likely") MEASURED "1e-05\n",
+      .ops = UNBIASED,
+      .near = 0x1p-7,
+      .values = { { "onnx::Conv_23", "trainable", { .25, .5, .375, .5 } } } },
+    /* a weight that others read stays, and so do half floats that were never trained, which would lose something */
     { .text = HEAD "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,2,3,4}>\n"
                    "{ [\"l/batchnorm/mul_1\"] h = Conv (x, w) r = Relu (h) y = Conv (r, w) }",
       .blind = true,

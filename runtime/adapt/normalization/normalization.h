@@ -112,6 +112,8 @@ const char *site_exporter(const struct search *s, const struct site *t);
 
 /* Finds what the weights of layers are multiplied by that BatchNormalization was folded into. */
 bool sites_find_scales(struct search *s, const struct sites *sites, const size_t *first);
+/* Is it computed in half floats? */
+bool site_is_half(const struct search *s, const struct site *t);
 /* Does its weight look as if it had been drawn and then not trained? */
 bool site_is_drawn(const struct search *s, const struct site *t);
 /* Multiplies the weight of such a layer, and a bias that it keeps. */

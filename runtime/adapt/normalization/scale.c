@@ -20,6 +20,13 @@ static int channel_axis(const struct node *n)
     return node_is(n, &op_conv) ? 0 : node_is(n, &op_conv_transpose) ? 1 : -1;
 }
 
+bool site_is_half(const struct search *s, const struct site *t)
+{
+    const enum dtype d = search_type(s, t->x)->dtype;
+
+    return d == F16 || d == BF16;
+}
+
 /* A constant that only this layer reads, or, as its weight, calls of it, and whose numbers can be multiplied; NULL where it
  * is none. */
 static const struct tensor *own_constant(const struct search *s, const struct site *t, int input)
@@ -29,7 +36,7 @@ static const struct tensor *own_constant(const struct search *s, const struct si
     const bool own = v && (s->only_reader[v->id] == t->layer ||
                            (input == 1 && t->weight_uses > 1 && s->facts->readers[v->id] == t->weight_uses));
 
-    return c && own && (c->dtype == F32 || c->dtype == F64) ? c : NULL;
+    return c && own && dtype_is_float(c->dtype) && !dtype_is_small(c->dtype) ? c : NULL;
 }
 
 /* The weight of a layer that has it from the exporter, and may have another; NULL where not. */
@@ -78,8 +85,8 @@ static bool find_scale(struct search *s, struct site *t)
     const int64_t step = w ? behind(w, channel_axis(t->layer)) : 0;
     element_get *const get = w ? element_getter(w->dtype) : NULL;
 
-    if (!w || !(t->fresh || t->trace->gain > 0))
-        return true;
+    if (!w || !(t->fresh ? !site_is_half(s, t) : t->trace->gain > 0))
+        return true; /* what is no power of two half floats would lose something by */
     t->scale = arena_array(a->arena, (size_t)t->channels, sizeof *t->scale, a->report);
     for (int64_t k = 0; t->scale && k < tensor_count(w); k++)
         t->scale[k / step % t->channels] += get(w->data, k) * get(w->data, k);
@@ -93,7 +100,7 @@ static bool find_scale(struct search *s, struct site *t)
 bool site_is_drawn(const struct search *s, const struct site *t)
 {
     enum { TAIL = 10 }; /* the largest of n numbers lies so many n-th below the bound, at most */
-    const struct tensor *w = t->trace->gain > 0 ? weight_of(s, t) : NULL;
+    const struct tensor *w = t->trace->gain > 0 && !site_is_half(s, t) ? weight_of(s, t) : NULL;
     const int64_t n = w ? tensor_count(w) : 0;
     /* as PyTorch counts what is added up: it takes a ConvTranspose for the Conv that it turns round */
     const int64_t fan = w ? n / (node_is(t->layer, &op_conv_transpose) ? w->dims[0] : t->channels) : 0;

@@ -162,23 +162,59 @@ static bool is_weight(const struct value *v)
     return v->initializer && dtype_is_float(v->initializer->dtype) && !tensor_is_uniform(v->initializer);
 }
 
-const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides)
-{
-    for (int depth = 0; n && depth < 8; depth++) {
-        const struct node *before = NULL;
-        int inputs = 0;
+/* Nodes from which ways lead on, which all have to come together. */
+struct ways {
+    const struct node *at[4];
+    int count;
+};
 
+/* Each once. False where there is no room, or the way begins at an input. */
+static bool add_way(struct ways *w, const struct node *n)
+{
+    for (int k = 0; k < w->count; k++)
+        if (w->at[k] == n)
+            return true;
+    if (!n || w->count == (int)(sizeof w->at / sizeof *w->at))
+        return false;
+    w->at[w->count++] = n;
+    return true;
+}
+
+/* The last of them in the order of the graph, which no other stands behind. */
+static const struct node *take_way(struct ways *w)
+{
+    int last = 0;
+    const struct node *n;
+
+    for (int k = 1; k < w->count; k++)
+        if (w->at[k]->id > w->at[last]->id)
+            last = k;
+    n = w->at[last];
+    w->at[last] = w->at[--w->count];
+    return n;
+}
+
+const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides,
+                                 const struct node **layer)
+{
+    enum { FARTHEST = 24 }; /* a normalisation that is written out has half as many */
+    struct ways ways = { .at = { n }, .count = 1 };
+
+    for (int depth = 0; ways.count && depth < FARTHEST; depth++) {
+        n = take_way(&ways);
         for (int k = 0; k < n->inputs; k++) {
             const struct value *v = n->in[k];
 
             if (v && v == besides && depth)
                 return NULL; /* another layer stands between */
-            if (v && v != besides && !active[v->id] && is_weight(v))
-                return v;
-            if (v && active[v->id] && ++inputs)
-                before = v->producer;
+            if (v && v != besides && !active[v->id] && is_weight(v)) {
+                *layer = n;
+                return ways.count ? NULL : v; /* other ways go round it */
+            }
         }
-        n = inputs == 1 ? before : NULL;
+        for (int k = 0; k < n->inputs; k++)
+            if (n->in[k] && active[n->in[k]->id] && !add_way(&ways, n->in[k]->producer))
+                return NULL;
     }
     return NULL;
 }

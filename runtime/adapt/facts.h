@@ -35,9 +35,10 @@ int64_t facts_place(const struct facts *f, const struct node *n);
 /* What the exporter tells of it (train/told.h). */
 const char *facts_metadata(const struct facts *f, const struct node *n, const char *key);
 /* The constant, but for `besides` and those that are uniform, that tells the layer of a node from others: what it reads,
- * or what the layer reads that made its only input. NULL where there is none, or another node that reads `besides` stands
- * before it. `active`: activations_find. */
-const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides);
+ * or what the layer reads that all of its input comes from, *layer. NULL where there is none, or another node that reads
+ * `besides` stands before it. `active`: activations_find. */
+const struct value *facts_weight(const bool *active, const struct node *n, const struct value *besides,
+                                 const struct node **layer);
 /* Does it only rearrange, join or average, so that a bias before it is as good as one behind? */
 bool facts_passes_on(const struct node *n);
 /* For people: its name, or that of what it makes. */

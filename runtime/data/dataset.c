@@ -213,12 +213,11 @@ void format_unlabelled(struct dataset *d)
 /* A format without names has one column. */
 static bool check_inputs(const struct format_def *f, const struct data_options *o, struct report *r)
 {
-    static const char hint[] = "`kiln init` gives parameters values, `kiln convert --set` inputs";
-
     return f->names || o->inputs < 2 ||
            fail(r, KILN_BAD_MODEL, NULL,
-                "the model has %zu inputs without a value ('%s', '%s'%s), data of format %s are for 1; %s", o->inputs,
-                o->input[0].name, o->input[1].name, o->inputs > 2 ? ", ..." : "", f->row.name, hint);
+                "the model has %zu inputs without a value ('%s', '%s'%s), data of format %s are for "
+                "1; " HOW_VALUES_ARE_GIVEN,
+                o->inputs, o->input[0].name, o->input[1].name, o->inputs > 2 ? ", ..." : "", f->row.name);
 }
 
 static bool check_label(const struct format_def *f, const struct data_options *o, struct report *r)

@@ -11,6 +11,10 @@
 
 enum { SPEC_SIZE = 2 * PATH_MAX }; /* what is asked for is shorter */
 
+/* Where data have none of what a model needs. */
+#define HOW_VALUES_ARE_GIVEN                                                                                           \
+    "`kiln init` gives parameters values, --set of `kiln adapt` or `kiln convert` gives them to inputs"
+
 /* What is asked for. */
 struct format_request {
     const char *name;  /* the format's */

@@ -109,6 +109,9 @@ struct runner {
     struct tensor *x; /* [inputs]; what is behind them is the arena's */
     bool *by_sample;  /* [inputs]: not all of it is read with each batch */
     void **data;
+    void **first;    /* [inputs]: the first sample */
+    int64_t samples; /* so far */
+    bool varies;     /* some were unlike it */
 };
 
 static void runner_release(struct runner *n)
@@ -122,6 +125,14 @@ static void runner_release(struct runner *n)
     engine_release(&n->engine);
 }
 
+/* Of what input k is given. */
+static size_t sample_bytes(const struct runner *n, size_t k)
+{
+    const struct tensor *t = &n->batches.x[k].type;
+
+    return (size_t)(tensor_bytes(t) / t->dims[0]);
+}
+
 static bool open_batches(struct runner *n, const struct model *m, const struct calibration *c, struct report *r)
 {
     const struct graph *g = m->graph;
@@ -133,8 +144,9 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
     n->x = arena_array(&n->arena, g->input_count, sizeof *n->x, r);
     n->data = arena_array(&n->arena, g->input_count, sizeof *n->data, r);
     n->by_sample = arena_array(&n->arena, g->input_count, sizeof *n->by_sample, r);
-    if (!n->x || !n->data || !n->by_sample || !calibration_types(n->x, g, c->data, &n->arena, &n->most, r) ||
-        !request_inputs(&q, g, &n->arena, r))
+    n->first = arena_array(&n->arena, g->input_count, sizeof *n->first, r);
+    if (!n->x || !n->data || !n->by_sample || !n->first ||
+        !calibration_types(n->x, g, c->data, &n->arena, &n->most, r) || !request_inputs(&q, g, &n->arena, r))
         return false;
     if (!batch_size_find(g, n->x, &plan, &n->only))
         return fail(r, quiet.error.code, quiet.error.where, "%s", quiet.error.message);
@@ -146,7 +158,8 @@ static bool open_batches(struct runner *n, const struct model *m, const struct c
         n->x[k] = input_of_batch(&n->batches, g, k);
         n->by_sample[k] = open_samples(g, k) >= 0;
         n->data[k] = n->x[k].data = arena_alloc(&n->arena, (size_t)tensor_bytes(&n->batches.x[k].type), r);
-        if (!n->data[k])
+        n->first[k] = arena_alloc(&n->arena, sample_bytes(n, k), r);
+        if (!n->data[k] || !n->first[k])
             return false;
     }
     batches_start(&n->batches, 0);
@@ -188,6 +201,32 @@ static bool runner_init(struct runner *n, const struct model *m, const struct ca
     return n->frame && open_batches(n, m, c, r);
 }
 
+static void look_at_samples(struct runner *n, int64_t count)
+{
+    for (size_t k = 0; k < n->graph->input_count; k++) {
+        const size_t bytes = sample_bytes(n, k);
+        const char *at = n->data[k];
+
+        if (!n->samples)
+            memcpy(n->first[k], at, bytes);
+        for (int64_t s = 0; s < count && !n->varies; s++)
+            n->varies = memcmp(n->first[k], at + (size_t)s * bytes, bytes) != 0;
+    }
+    n->samples += count;
+}
+
+/* Statistics of one sample, or of equal ones, are of its places at best. True where that is told. */
+static bool warn_of_equal_samples(const struct runner *n, struct report *r)
+{
+    if (n->varies || !n->samples)
+        return false;
+    warn(r, NULL,
+         "statistics are measured on %lld %s, which %s nothing of how samples differ: there must be more, or others",
+         (long long)n->samples, n->samples == 1 ? "sample" : "samples that are equal",
+         n->samples == 1 ? "tells" : "tell");
+    return true;
+}
+
 /* *count is 0 at the end. */
 static bool runner_next(struct runner *n, int64_t *count, struct report *r)
 {
@@ -199,6 +238,7 @@ static bool runner_next(struct runner *n, int64_t *count, struct report *r)
         *count = 0;
     if (!*count)
         return true;
+    look_at_samples(n, *count);
     for (size_t k = 0; k < n->graph->input_count; k++) {
         if (n->by_sample[k])
             n->x[k].dims[0] = *count;
@@ -341,9 +381,9 @@ bool calibrate(const struct model *m, const struct calibration *c, struct moment
         }
     for (size_t k = 0; ok && k < count; k++)
         end_sums(&sums[k], &places[k]);
-    runner_release(&n);
-    if (ok)
+    if (ok && !warn_of_equal_samples(&n, r))
         warn_of_constants(places, count, r);
+    runner_release(&n);
     return ok;
 }
 
@@ -443,6 +483,8 @@ bool calibrate_batches(const struct model *m, const struct calibration *c, struc
     }
     ok = runner_init(&n, m, c, at, count, r);
     ok = ok && train_dropout(&n, r) && add_batches(&n, places, count, &batches, arena, r);
+    if (ok && batches)
+        warn_of_equal_samples(&n, r);
     runner_release(&n);
     if (ok && !batches)
         return fail(

@@ -310,9 +310,28 @@ static bool is_buffer(const struct candidate *c)
 
 /* -- attention -- */
 
-static bool is_softmax(const struct value *v)
+/* What only rearranges, or multiplies or adds what stays as it is: what it is done to; NULL. */
+static const struct value *passed_on(const struct candidate *c, const struct node *n)
 {
-    return v->producer && node_is(v->producer, &op_softmax);
+    if (n->def->flags & OP_REARRANGES)
+        return n->in[0];
+    return node_is(n, &op_mul) || node_is(n, &op_div) || node_is(n, &op_add) ? active_input(c, n) : NULL;
+}
+
+/* The node before the value that does more than that. */
+static const struct node *made_by(const struct candidate *c, const struct value *v)
+{
+    while (v && v->producer && passed_on(c, v->producer))
+        v = passed_on(c, v->producer);
+    return v ? v->producer : NULL;
+}
+
+/* Attention weights, masked or not? */
+static bool is_softmax(const struct candidate *c, const struct value *v)
+{
+    const struct node *n = made_by(c, v);
+
+    return n && node_is(n, &op_softmax);
 }
 
 /* A product of what two layers have made, scaled or not: scores of attention. */
@@ -326,7 +345,7 @@ static bool is_score(const struct candidate *c, const struct value *v)
         n = n->in[k]->producer;
     }
     return n && node_is(n, &op_matmul) && n->in[0] && n->in[1] && c->active[n->in[0]->id] && c->active[n->in[1]->id] &&
-           !is_softmax(n->in[0]);
+           !is_softmax(c, n->in[0]);
 }
 
 /* What is added to scores, one for each pair of positions: a mask, ALiBi. */
@@ -355,6 +374,38 @@ static bool is_mask(const struct candidate *c)
         other |= x != 0;
     }
     return other && (zero || !factor);
+}
+
+/* The node behind the value that does more than that; NULL where there are several. */
+static const struct node *read_by(const struct candidate *c, const struct value *v)
+{
+    const struct node *n = v ? c->readers[v->id] : NULL;
+
+    while (n && passed_on(c, n))
+        n = n->out[0] ? c->readers[n->out[0]->id] : NULL;
+    return n;
+}
+
+static bool is_product(const struct candidate *c, const struct node *n)
+{
+    return n && node_is(n, &op_matmul) && n->in[0] && n->in[1] && c->active[n->in[0]->id] && c->active[n->in[1]->id];
+}
+
+/* What a mask leaves when others have computed the rest of it: zeros for each pair of positions, added to scores between
+ * their product and Softmax, or to attention weights between Softmax and their product with values. */
+static bool is_rest_of_mask(const struct candidate *c)
+{
+    const struct tensor *t = c->content;
+    const struct node *before, *behind;
+
+    if (!node_is(c->reader, &op_add) || c->through || t->rank < 2 || t->dims[t->rank - 1] < 2 ||
+        t->dims[t->rank - 2] < 2 || !tensor_is_uniform(t) || element_getter(t->dtype)(t->data, 0) != 0)
+        return false;
+    before = made_by(c, c->reader->in[1 - c->place->input]);
+    behind = read_by(c, c->reader->out[0]);
+    return before && behind &&
+           ((node_is(before, &op_softmax) && is_product(c, behind)) ||
+            (is_product(c, before) && node_is(behind, &op_softmax)));
 }
 
 /* -- tokens -- */
@@ -471,6 +522,7 @@ const char *constant_reason(const struct candidate *c)
         { is_no_token, "is joined to activations, and no token of a sequence" },
         { is_no_state, "is no state that was learned for all samples" },
         { is_mask, "a mask" },
+        { is_rest_of_mask, "what is left of a mask" },
         { is_added_to_scores, "is added to attention scores: a mask or distances" },
         { is_sinusoid, "positions as sines and cosines" },
     };

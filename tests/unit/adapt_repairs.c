@@ -416,6 +416,25 @@ END_TEST
     "{0,0,1,0,0,0,0,0}, int64[1] a = {1}>\n"                                                                           \
     "{ h = LSTM <hidden_size = 1> (x, w, u, b) s = Squeeze (h, a) y = LSTM <hidden_size = 1> (s, u, w, b) }"
 
+/* Two calls of a layer and a normalisation behind it. */
+#define CALL(in, tower, layer, norm, out)                                                                              \
+    "[\"" tower "/" layer "/MatMul\"] h" out " = MatMul (" in ", w) m" out " = ReduceMean <axes = [1]> (h" out ")\n"   \
+    "d" out " = Sub (h" out ", m" out ") q" out " = Mul (d" out ", d" out ") v" out                                    \
+    " = ReduceMean <axes = [1]> (q" out ") e" out " = Add (v" out ", eps) r" out " = Sqrt (e" out ") n" out            \
+    " = Div (d" out ", r" out ")\n"                                                                                    \
+    "[\"" tower "/" norm "/mul\"] " out " = Mul (n" out ", ga)\n"
+#define TOWERS(a, b, layer_a, layer_b, norm_a, norm_b)                                                                 \
+    "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] ga = {1,1}, float eps = {0.001}>\n"        \
+    "{ z = Abs (x) " CALL("x", a, layer_a, norm_a, "p") CALL("z", b, layer_b, norm_b, "o") "y = Sub (p, o) }"
+#define PLAIN "*MatMul=no-bias"
+#define TOWERS_OPS                                                                                                     \
+    "Abs MatMul ReduceMean Sub Mul ReduceMean Add Sqrt Div Mul MatMul ReduceMean Sub Mul ReduceMean Add Sqrt Div Mul " \
+    "Sub"
+#define BESIDES(a, b)                                                                                                  \
+    "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}, float[2] ga = {1,1}>\n"                             \
+    "{ [\"m_1/dense_1/MatMul\"] h = MatMul (x, w) s = Abs (h) [\"" a "/mul\"] p = Mul (s, ga) t = Abs (h)\n"           \
+    "[\"" b "/mul\"] q = Mul (t, ga) y = Add (p, q) }"
+
 static const struct adapt_case merged[] = {
     { .text = KERAS IMAGE ZEROS "{ " TWO("z"),
       .found = MERGED("z"),
@@ -496,6 +515,45 @@ static const struct adapt_case merged[] = {
     { .text = KERAS FLAT MATRICES "{ [\"l/MatMul\"] h = MatMul (x, w) r = Relu (h) [\"l/Add\"] a = Add (r, b)\n"
                                   "[\"m/MatMul\"] k = MatMul (a, u) [\"m/Add\"] y = Add (b, k) }",
       .found = "" },
+    /* calls of a tower, in which a normalisation is written out: names tell, or the weight before both */
+    { .text = KERAS TOWERS("m/tower_1", "m/tower_3", "dense_1", "dense_1", "ln_1_2", "ln_1_2"),
+      .as = PLAIN,
+      .found = "" },
+    { .text = KERAS TOWERS("m_1/tower_1", "m_1/tower_3", "dense_1", "dense_1", "ln_1_2", "ln_1_2"),
+      .as = PLAIN,
+      .found = "" },
+    { .text = KERAS TOWERS("m_1/tower_1", "m_1/tower_3", "dense_1", "dense_1", "ln_1_2", "ln_2_1"),
+      .as = PLAIN,
+      .found = MERGED("ga"),
+      .ops = TOWERS_OPS },
+    /* what stands side by side behind one call */
+    { .text = KERAS BESIDES("m/ln", "m/ln_1"),
+      .as = PLAIN,
+      .found = MERGED("ga"),
+      .ops = "MatMul Abs Mul Abs Mul Add" },
+    { .text = KERAS BESIDES("m_1/ln_1_2", "m_1/ln_1_4"), .as = PLAIN, .found = "" },
+    { .text = KERAS BESIDES("m_1/dense_1_1", "m_1/dense_1_2"),
+      .as = PLAIN,
+      .found = MERGED("ga"),
+      .ops = "MatMul Abs Mul Abs Mul Add" },
+    { .text = KERAS BESIDES("m_1/ln_1_2", "m_1/ln_2_2"),
+      .as = PLAIN,
+      .found = MERGED("ga"),
+      .ops = "MatMul Abs Mul Abs Mul Add" },
+    /* a way round the layer, which begins at the input or behind it */
+    { .text =
+          KERAS FLAT "<float[2,2] w = {1,2,3,4}, float[2] one = {1,1}>\n"
+                     "{ [\"a/MatMul\"] h = MatMul (x, w) e = Add (h, x) [\"a/mul\"] p = Mul (e, one)\n"
+                     "[\"c/MatMul\"] k = MatMul (x, w) f = Add (k, x) [\"c/mul\"] q = Mul (f, one) y = Add (p, q) }",
+      .as = PLAIN,
+      .found = MERGED("one"),
+      .ops = "MatMul Add Mul MatMul Add Mul Add" },
+    { .text = KERAS FLAT "<float[2,2] w = {1,2,3,4}, float[2] one = {1,1}>\n"
+                         "{ z = Abs (x) [\"a/MatMul\"] h = MatMul (z, w) e = Add (h, z) [\"a/mul\"] p = Mul (e, one)\n"
+                         "[\"c/MatMul\"] k = MatMul (p, w) f = Add (k, z) [\"c/mul\"] y = Mul (f, one) }",
+      .as = PLAIN,
+      .found = MERGED("one"),
+      .ops = "Abs MatMul Add Mul MatMul Add Mul" },
     /* the zeros and ones that an LSTM begins with */
     { .text = KERAS LSTMS,
       .found = "x: open dimensions (certain): were taken as 1, as the data have them\n" MERGED("b"),
@@ -644,6 +702,18 @@ END_TEST
     "\"] q = Mul (k, one) y = Add (p, q) }"
 #define TWO_FOUND "l" NAMED MEASURED "l_1" NAMED MEASURED
 
+#define FOLDED     ": BatchNormalization, folded into a layer: Conv (Keras on TensorFlow) (likely): " FRESH_SAID
+#define FRESH_SAID "never trained: mean 0, variance 1, epsilon 0.001\n"
+#define FOLDED_TWICE(first, second)                                                                                    \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y)\n"                                                                     \
+    "<float[2,2,1,1] w = {1,-2,3,4}, float[2,2,1,1] u = {4,3,2,1}>\n"                                                  \
+    "{ [\"" first "\"] h = Conv (x, w) r = Relu (h) [\"" second "\"] y = Conv (r, u) }"
+
+#define FOLDED_TOWERS(second)                                                                                          \
+    "g (float[N,2,3,3] x) => (float[N,2,3,3] y) <float[2,2,1,1] w = {1,-2,3,4}>\n"                                     \
+    "{ [\"m_1/t_1/bn_1_2/batchnorm/mul_1\"] h = Conv (x, w) g = Relu (h)\n"                                            \
+    "  [\"m_1/t_3/bn_1_2/batchnorm/mul_1\"] y = Conv (g, " second ") }"
+
 static const struct again_case {
     struct adapt_case of;
     bool shared;
@@ -699,6 +769,54 @@ static const struct again_case {
         .found = "l" NAMED FRESH "m" NAMED FRESH,
         .ops = "Conv BatchNormalization Relu Relu BatchNormalization" },
       false },
+    /* or the names of its calls tell so; another layer of channels that are equal is none, where they do */
+    { { .text =
+            KERAS NAMED_TWICE("m_1/bn_1_2/batchnorm/mul_1", "m_1/bn_1_4/batchnorm/mul_1", "one", "z", "one", "z", "u"),
+        .found = "m_1/bn_1_2" NAMED FRESH "m_1/bn_1_4" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      true },
+    { { .text =
+            KERAS NAMED_TWICE("m_1/bn_1_2/batchnorm/mul_1", "m_1/bn_2_1/batchnorm/mul_1", "one", "z", "one", "z", "w"),
+        .found = "m_1/bn_1_2" NAMED FRESH "m_1/bn_2_1" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
+    /* also where nothing else is left of it: it was never trained, and each layer before it has a weight of its own */
+    { { .text = KERAS FOLDED_TWICE("m_1/bn_1_2/batchnorm/mul_1", "m_1/bn_1_4/batchnorm/mul_1"),
+        .as = "*mul_1=no-bias",
+        .found = "m_1/bn_1_2" FOLDED "m_1/bn_1_4" FOLDED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization",
+        .values = { { "w", "trainable", { 1.0004999, -2.0009999, 3.0014999, 4.0019997 } },
+                    { "u", "trainable", { 4.0019997, 3.0014999, 2.0009999, 1.0004999 } },
+                    { "m_1/bn_1_2/gamma", "trainable", { 1, 1 } } } },
+      true },
+    { { .text = KERAS FOLDED_TOWERS("w"),
+        .as = "*mul_1=no-bias",
+        .found = "m_1/t_1/bn_1_2" FOLDED "m_1/t_3/bn_1_2" FOLDED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization",
+        .values = { { "w", "trainable", { 1.0004999, -2.0009999, 3.0014999, 4.0019997 } },
+                    { "m_1/t_1/bn_1_2/gamma", "trainable", { 1, 1 } } } },
+      true },
+    { { .text = KERAS FOLDED_TOWERS("w) k = Conv (g, w"),
+        .as = "*mul_1=no-bias",
+        .found = "m_1/t_1/bn_1_2" FOLDED "m_1/t_3/bn_1_2" FOLDED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization Conv",
+        .values = { { "w", "trainable", { 1, -2, 3, 4 } },
+                    { "m_1/t_1/bn_1_2/gamma", "trainable", { 1.00049988, 1.00049988 } } } },
+      true },
+    { { .text = KERAS FOLDED_TWICE("m_1/bn_1_2/batchnorm/mul_1", "m_1/bn_2_1/batchnorm/mul_1"),
+        .as = "*mul_1=no-bias",
+        .found = "m_1/bn_1_2" FOLDED "m_1/bn_2_1" FOLDED,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
+    /* each call might open one scope; layers without numbers */
+    { { .text = KERAS NAMED_TWICE("m_1/bn_1/batchnorm/mul_1", "m_1/bn_3/batchnorm/mul_1", "one", "z", "one", "z", "u"),
+        .found = "m_1/bn_1" NAMED FRESH "m_1/bn_3" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
+    { { .text = KERAS NAMED_TWICE("m/bn_1_2/batchnorm/mul_1", "m/bn_1_4/batchnorm/mul_1", "one", "z", "one", "z", "u"),
+        .found = "m/bn_1_2" NAMED FRESH "m/bn_1_4" NAMED FRESH,
+        .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
+      false },
     { { .text = HEAD NAMED_TWICE("l/batchnorm_x/mul_1", "l/batchnorm/mul_1", "one", "c", "one", "c", "u"),
         .found = "l/batchnorm_x" NAMED MEASURED "l" NAMED MEASURED,
         .ops = "Conv BatchNormalization Relu Conv BatchNormalization" },
@@ -741,6 +859,13 @@ static const struct {
       "Relu BatchNormalization Sigmoid BatchNormalization Add", "p" },
     { KERAS STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1", "p", "y = Relu (q)"),
       "Relu BatchNormalization Sigmoid BatchNormalization Relu", "p" },
+    /* or calls, by their numbers */
+    { KERAS STEPS("t_1/m_3/l_1_2/batchnorm/mul_1", "t_1/m_1/l_1_2/batchnorm/mul_1", "h", "y = Add (p, q)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("t_1/m_1/l_1_12/batchnorm/mul_1", "t_1/m_1/l_1_2/batchnorm/mul_1", "h", "y = Add (p, q)"),
+      "Relu Sigmoid BatchNormalization BatchNormalization Add", "q" },
+    { KERAS STEPS("t_1/m_1/l_1_2/batchnorm_1/mul_1", "t_1/m_3/l_1_2/batchnorm/mul_1", "h", "y = Add (p, q)"),
+      "Relu BatchNormalization Sigmoid BatchNormalization Add", "p" },
     /* with channels that stand last: nodes that turn them lie around */
     { KERAS LAST_STEPS("l/batchnorm_1/mul_1", "l/batchnorm/mul_1"),
       "Relu Transpose Sigmoid Transpose BatchNormalization BatchNormalization Transpose Transpose Add", "q" },

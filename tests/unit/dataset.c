@@ -416,7 +416,9 @@ START_TEST(npz_by_the_names_of_a_model)
     dataset_release(&d);
     ck_assert(!open_set("npz:n.npz", PART_TRAIN, &o));
     expect_error(KILN_BAD_DATA,
-                 "arrays 'a_train', 'b_train' are needed for inputs of the model, there are: a_test, b_test");
+                 "arrays 'a_train', 'b_train' are needed for inputs of the model, there are: a_test, b_test, q_test, "
+                 "y_test; `kiln init` "
+                 "gives parameters values, --set of `kiln adapt` or `kiln convert` gives them to inputs");
 
     put_npz("n.npz", (const char *const[]){ "a", "b", "y" }, (const struct tensor *const[]){ &ta, &tb, &ty }, 3);
     expect_ok(open_set("npz:n.npz", PART_TRAIN, &o)); /* without a name it is the first target's */

@@ -140,6 +140,20 @@ static const struct {
       "q trainable weight of MatMul\nb trainable summand of Add\n"
       "far constant is added to attention scores: a mask or distances\nmask constant a mask\n"
       "s constant no place where something is learned\n" },
+    /* zeros where a mask adds: after Softmax, before it where scores are turned; what is added to what attention makes, or to
+     * what Softmax makes at the end, learns */
+    { "g (float[N,2,2] x) => (float[N,2,2] y)\n"
+      "<float[2,2] q = {1,2,3,4}, float[2,2] tri = {1,0,1,1}, float[2,2] rest = {0,0,0,0}, float[1,2,2] early = "
+      "{0,0,0,0},\n"
+      " float[2,2] pos = {0,0,0,0}, float[2,2] last = {0,0,0,0}, float[1,2] b = {0,0}>\n"
+      "{ h = MatMul (x, q) t = Transpose <perm = [0, 2, 1]> (h) c = MatMul (h, t) u = Transpose <perm = [0, 2, 1]> "
+      "(c)\n"
+      "  v = Transpose <perm = [0, 2, 1]> (u) e = Add (v, early) s = Softmax (e) m = Mul (s, tri) a = Add (m, rest)\n"
+      "  o = MatMul (a, h) p = Add (o, pos) d = Add (p, b) r = Relu (d) z = Softmax (r) l = Add (z, last) y = Relu (l) "
+      "}",
+      "q trainable weight of MatMul\nearly constant what is left of a mask\ntri constant a mask\n"
+      "rest constant what is left of a mask\npos trainable summand of Add\nb trainable summand of Add\n"
+      "last trainable summand of Add\n" },
     /* positions as sines and cosines, in turn and in halves; a table that is close to none of them */
     { "g (float[N,2,4] x) => (float[N,2,4] y)\n"
       "<float[4,4] w = {1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}, float[2,4] turn = "

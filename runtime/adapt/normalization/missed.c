@@ -55,38 +55,61 @@ static bool note_known(struct search *s, const struct sites *sites, struct map *
     return true;
 }
 
-static bool tell(struct search *s, const struct node *n, size_t length)
+/* `name`, of which the first `length` are the layer's, is the node's or that of what it makes. */
+static bool tell(struct search *s, const struct node *n, const char *name, size_t length)
 {
-    return adapt_tell(s->adapt, &(struct finding){ .name = search_text(s, "%.*s", (int)length, n->name),
+    return adapt_tell(s->adapt, &(struct finding){ .name = search_text(s, "%.*s", (int)length, name),
                                                    .found = "BatchNormalization that was not recovered",
-                                                   .evidence = search_text(s, "node '%s' is named so", n->name),
+                                                   .evidence = search_text(s, "%s '%s' is named so",
+                                                                           name == n->name ? "node" : "value", name),
                                                    .certainty = DOUBTFUL,
                                                    .done = "left as it is",
                                                    .unknown = "what has become of it" });
 }
 
 /* Does the caller say that it is none? */
-static bool leaves(struct search *s, const struct node *n, const char *cut)
+static bool leaves(struct search *s, const struct node *n, const char *name, size_t length)
 {
     static const char *const choices[] = { "none", "constant", "scale-and-shift", NULL };
-    const char *name = search_text(s, "%.*s", (int)(cut - n->name), n->name);
 
-    return adapt_choice(s->adapt, choices, name, n->name) != NULL;
+    return adapt_choice(s->adapt, choices, search_text(s, "%.*s", (int)length, name), n->name) != NULL;
 }
 
-static bool tell_all(struct search *s, struct map *known, size_t *missed)
+/* The name that says so, of a node or of what it makes, and how much of it is the layer's; NULL where none does. */
+static const char *name_of(const struct node *n, size_t *length)
+{
+    const char *made = n->out[0]->name, *cut = strstr(n->name, "/batchnorm/");
+    const char *name = cut ? n->name : made;
+
+    cut = cut ? cut : strstr(made, BATCH_NORMALIZATION_MAKES);
+    *length = cut ? (size_t)(cut - name) : 0;
+    return cut ? name : NULL;
+}
+
+static bool is_of_site(const struct sites *sites, const struct node *n)
+{
+    for (size_t k = 0; k < sites->count; k++) {
+        const struct site *t = &sites->at[k];
+
+        if (t->layer == n || (t->node_count && t->nodes[t->node_count - 1] == n))
+            return true;
+    }
+    return false;
+}
+
+static bool tell_all(struct search *s, const struct sites *sites, struct map *known, size_t *missed)
 {
     for (size_t k = 0; k < s->graph->node_count; k++) {
         const struct node *n = s->graph->nodes[k];
-        const char *cut = strstr(n->name, "/batchnorm/");
-        const size_t length = cut ? (size_t)(cut - n->name) : 0;
+        size_t length;
+        const char *name = n->out[0] && s->active[n->out[0]->id] ? name_of(n, &length) : NULL;
 
-        if (!cut || !n->out[0] || !s->active[n->out[0]->id] || n->def->flags & OP_REARRANGES ||
-            node_is(n, &op_batch_normalization) || map_get_bytes(known, n->name, length))
+        if (!name || n->def->flags & OP_REARRANGES || node_is(n, &op_batch_normalization) ||
+            map_get_bytes(known, name, length) || (name != n->name && is_of_site(sites, n)))
             continue;
-        if (!leaves(s, n, cut))
+        if (!leaves(s, n, name, length))
             ++*missed;
-        if (!note(known, n->name, length, s->adapt->report) || !tell(s, n, length))
+        if (!note(known, name, length, s->adapt->report) || !tell(s, n, name, length))
             return false;
     }
     return true;
@@ -98,7 +121,7 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
     bool ok;
 
     map_init(&known, s->adapt->arena->budget);
-    ok = note_known(s, sites, &known, any) && tell_all(s, &known, missed);
+    ok = note_known(s, sites, &known, any) && tell_all(s, sites, &known, missed);
     map_release(&known);
     return ok;
 }

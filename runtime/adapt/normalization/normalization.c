@@ -1,3 +1,4 @@
+#include "adapt/keras_calls.h"
 #include "adapt/normalization/expression.h"
 #include "adapt/normalization/traces/registry.h"
 #include "model/message.h"
@@ -218,7 +219,8 @@ static bool recover(struct search *s)
     bool any;
 
     search_others(s);
-    if (!find_sites(s, &sites) || !find_bare(s) || !choose(s, &sites))
+    if (!keras_calls_find(s->graph, a->arena, &s->calls_told, a->report) || !find_sites(s, &sites) || !find_bare(s) ||
+        !choose(s, &sites))
         return false;
     first = arena_array(a->arena, sites.count, sizeof *first, a->report);
     if (!first || !count_layers(s, &sites, first))

@@ -13,6 +13,8 @@
 #include "train/trainable.h"
 
 enum { SITE_NODES = 8 };
+/* In PyTorch's name of what BatchNormalization made, whatever makes it now. */
+#define BATCH_NORMALIZATION_MAKES "/BatchNormalization_output_"
 
 /* A place where BatchNormalization was. */
 struct site {
@@ -30,6 +32,7 @@ struct site {
     const struct value *shared_by;          /* a constant that tells one layer from another; NULL: there is none */
     double *factor, *summand;               /* [channels]; NULL: 1, 0 */
     double *gamma, *beta, *mean, *variance; /* [channels]; NULL: the file does not tell */
+    int weight_uses;                        /* calls of its layer that have its weight; 0: not counted */
     double *scale;                          /* [channels]: of the layer's weight; NULL: 1 */
     bool no_scale, no_center;               /* it has no gamma, no beta */
     bool told_parameters;                   /* the file tells whether it has them, */
@@ -39,7 +42,9 @@ struct site {
     bool told_bias;                         /* the file tells whether the layer had a bias */
     double epsilon, momentum;               /* 0: the file does not tell */
     const char *name;                       /* of the layer; memory of the arena */
-    int64_t step;                           /* the number of this call of a layer that takes one step after the other */
+    const char *call_of;                    /* the layer that it is a call of, where names tell (adapt/keras_calls.h) */
+    int64_t call;                           /* which of them, in their order, */
+    int64_t step;                           /* and which of those of a layer that takes one step after the other */
     const char *evidence;                   /* memory of the arena */
     enum certainty certainty;
     const char *taken_for; /* it is rather that: the caller may know better; NULL */
@@ -61,6 +66,7 @@ struct search {
     const struct parameters *parameters;
     const bool *bare;                 /* by value id: made by layers of which one has no bias, and only passed on */
     bool others_plain, others_biased; /* search_others */
+    bool calls_told;                  /* keras_calls_find */
 };
 
 /* What is left of BatchNormalization by some exporter. */
@@ -116,6 +122,8 @@ const char *site_exporter(const struct search *s, const struct site *t);
 
 /* Finds what the weights of layers are multiplied by that BatchNormalization was folded into. */
 bool sites_find_scales(struct search *s, const struct sites *sites, const size_t *first);
+/* Is it computed in half floats? */
+bool site_is_half(const struct search *s, const struct site *t);
 /* Does its weight look as if it had been drawn and then not trained? */
 bool site_is_drawn(const struct search *s, const struct site *t);
 /* Multiplies the weight of such a layer, and a bias that it keeps. */
@@ -148,6 +156,9 @@ bool search_is_preprocessing(const struct search *s, const struct value *c);
 /* The layer that a name of Keras on TensorFlow belongs to: all before "/batchnorm/", or, of a layer that takes
  * one step after the other, "/batchnorm_4/". False where it has none. */
 bool search_keras_layer(const struct search *s, struct site *out, const char *name);
+/* The layer that the name of what a node makes belongs to, as PyTorch calls what BatchNormalization makes: all before
+ * "/BatchNormalization_output_". False where it has none. */
+bool search_made_name(const struct search *s, struct site *out, const struct node *n);
 /* The name of a node without its last part; where it has none, "bn". */
 void search_name(const struct search *s, struct site *out, const struct node *n);
 /* A text in the arena; "" without memory, with an error. */

@@ -171,13 +171,19 @@ static bool rebuild(struct rebuild *b, const struct sites *sites, const size_t *
 
 /* -- the order of calls -- */
 
+static bool comes_before(const struct site *a, const struct site *b)
+{
+    return a->call < b->call || (a->call == b->call && a->step < b->step);
+}
+
 /* The call of the layer that comes next after this one; NULL where it is the last. */
 static const struct site *next_call(const struct sites *sites, const size_t *first, size_t k)
 {
     const struct site *next = NULL;
 
     for (size_t j = first[k]; j < sites->count; j++)
-        if (first[j] == first[k] && sites->at[j].step > sites->at[k].step && (!next || sites->at[j].step < next->step))
+        if (first[j] == first[k] && comes_before(&sites->at[k], &sites->at[j]) &&
+            (!next || comes_before(&sites->at[j], next)))
             next = &sites->at[j];
     return next;
 }

@@ -20,13 +20,23 @@ static int channel_axis(const struct node *n)
     return node_is(n, &op_conv) ? 0 : node_is(n, &op_conv_transpose) ? 1 : -1;
 }
 
-/* A constant that only this layer reads, and whose numbers can be multiplied; NULL where it is none. */
+bool site_is_half(const struct search *s, const struct site *t)
+{
+    const enum dtype d = search_type(s, t->x)->dtype;
+
+    return d == F16 || d == BF16;
+}
+
+/* A constant that only this layer reads, or, as its weight, calls of it, and whose numbers can be multiplied; NULL where it
+ * is none. */
 static const struct tensor *own_constant(const struct search *s, const struct site *t, int input)
 {
     const struct value *v = input < t->layer->inputs ? t->layer->in[input] : NULL;
     const struct tensor *c = v ? v->initializer : NULL;
+    const bool own = v && (s->only_reader[v->id] == t->layer ||
+                           (input == 1 && t->weight_uses > 1 && s->facts->readers[v->id] == t->weight_uses));
 
-    return c && s->only_reader[v->id] == t->layer && (c->dtype == F32 || c->dtype == F64) ? c : NULL;
+    return c && own && dtype_is_float(c->dtype) && !dtype_is_small(c->dtype) ? c : NULL;
 }
 
 /* The weight of a layer that has it from the exporter, and may have another; NULL where not. */
@@ -75,8 +85,8 @@ static bool find_scale(struct search *s, struct site *t)
     const int64_t step = w ? behind(w, channel_axis(t->layer)) : 0;
     element_get *const get = w ? element_getter(w->dtype) : NULL;
 
-    if (!w || !(t->fresh || t->trace->gain > 0))
-        return true;
+    if (!w || !(t->fresh ? !site_is_half(s, t) : t->trace->gain > 0))
+        return true; /* what is no power of two half floats would lose something by */
     t->scale = arena_array(a->arena, (size_t)t->channels, sizeof *t->scale, a->report);
     for (int64_t k = 0; t->scale && k < tensor_count(w); k++)
         t->scale[k / step % t->channels] += get(w->data, k) * get(w->data, k);
@@ -90,7 +100,7 @@ static bool find_scale(struct search *s, struct site *t)
 bool site_is_drawn(const struct search *s, const struct site *t)
 {
     enum { TAIL = 10 }; /* the largest of n numbers lies so many n-th below the bound, at most */
-    const struct tensor *w = t->trace->gain > 0 ? weight_of(s, t) : NULL;
+    const struct tensor *w = t->trace->gain > 0 && !site_is_half(s, t) ? weight_of(s, t) : NULL;
     const int64_t n = w ? tensor_count(w) : 0;
     /* as PyTorch counts what is added up: it takes a ConvTranspose for the Conv that it turns round */
     const int64_t fan = w ? n / (node_is(t->layer, &op_conv_transpose) ? w->dims[0] : t->channels) : 0;
@@ -103,19 +113,55 @@ bool site_is_drawn(const struct search *s, const struct site *t)
     return n > TAIL && largest < bound * (1 + 1e-6) && largest > bound * (1 - TAIL / (double)n);
 }
 
-/* Layers that share one set of parameters have weights of their own: these stay as they are. */
+/* How many calls of its layer have the weight of each. */
+static bool count_weight_uses(struct search *s, const struct sites *sites, const size_t *first)
+{
+    struct adapt *a = s->adapt;
+    struct {
+        size_t layer; /* counted from 1: the first that reads it */
+        int uses;     /* by calls of that one */
+    } *of = arena_array(a->arena, s->graph->value_count, sizeof *of, a->report);
+
+    if (!of)
+        return false;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t k = 0; k < sites->count; k++) {
+            const struct node *layer = sites->kept[k] ? NULL : sites->at[k].layer;
+            const int weight = layer ? layer->in[1]->id : -1;
+
+            if (!layer)
+                continue;
+            of[weight].layer = of[weight].layer ? of[weight].layer : first[k] + 1;
+            if (of[weight].layer == first[k] + 1 && pass == 0)
+                of[weight].uses++;
+            else if (of[weight].layer == first[k] + 1)
+                sites->at[k].weight_uses = of[weight].uses;
+        }
+    return true;
+}
+
+/* Layers that share one set of parameters have weights of their own: these stay as they are, but where that was never
+ * trained, as then they are all multiplied by the same. */
 bool sites_find_scales(struct search *s, const struct sites *sites, const size_t *first)
 {
     struct adapt *a = s->adapt;
     size_t *uses = arena_array(a->arena, sites->count, sizeof *uses, a->report);
+    size_t *scaled = arena_array(a->arena, sites->count, sizeof *scaled, a->report);
 
-    if (!uses)
+    if (!uses || !scaled || !count_weight_uses(s, sites, first))
         return false;
     for (size_t k = 0; k < sites->count; k++)
         uses[first[k]]++;
-    for (size_t k = 0; k < sites->count; k++)
-        if (!sites->kept[k] && uses[first[k]] == 1 && !find_scale(s, &sites->at[k]))
+    for (size_t k = 0; k < sites->count; k++) {
+        struct site *t = &sites->at[k];
+
+        if (!sites->kept[k] && (uses[first[k]] == 1 || t->fresh) && !find_scale(s, t))
             return false;
+        scaled[first[k]] += t->scale != NULL;
+    }
+    for (size_t k = 0; k < sites->count; k++)
+        if (scaled[first[k]] < uses[first[k]])
+            sites->at[k].scale = NULL;
     return true;
 }
 

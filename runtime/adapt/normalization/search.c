@@ -1,3 +1,4 @@
+#include "adapt/keras_calls.h"
 #include "adapt/normalization/expression.h"
 #include "data/element.h"
 #include "ops/registry.h"
@@ -193,6 +194,19 @@ bool search_keras_layer(const struct search *s, struct site *out, const char *na
     if (!end || *end != '/')
         return false;
     out->step = strtoll(step, NULL, 10);
+    out->name = search_text(s, "%.*s", (int)(cut - name), name);
+    if (s->calls_told)
+        out->call_of = keras_layer_called(name, (size_t)(cut - name), &out->call, s->adapt->arena, s->adapt->report);
+    return true;
+}
+
+bool search_made_name(const struct search *s, struct site *out, const struct node *n)
+{
+    const char *name = n->out[0] ? n->out[0]->name : "", *cut = strstr(name, BATCH_NORMALIZATION_MAKES);
+
+    name += strspn(name, "/");
+    if (!cut || cut <= name)
+        return false;
     out->name = search_text(s, "%.*s", (int)(cut - name), name);
     return true;
 }

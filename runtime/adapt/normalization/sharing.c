@@ -6,19 +6,20 @@
 #include <string.h>
 
 /* The weight of the layer that one of the file's nodes stands behind; NULL where another of the same factor is nearer. */
-static const struct value *weight_before(const struct search *s, const struct site *t)
+static const struct value *weight_before(const struct search *s, const struct site *t, const struct node **layer)
 {
     const struct node *n = t->node_count ? t->nodes[0] : NULL;
 
-    return n && n->inputs > 1 ? facts_weight(s->active, n, n->in[s->active[n->in[0]->id] ? 1 : 0]) : NULL;
+    return n && n->inputs > 1 ? facts_weight(s->active, n, n->in[s->active[n->in[0]->id] ? 1 : 0], layer) : NULL;
 }
 
-/* Behind layers of one weight? */
+/* Behind calls of a layer of one weight? Two behind one call are two. */
 static bool is_same_use(const struct search *s, const struct site *a, const struct site *b)
 {
-    const struct value *weight = weight_before(s, a);
+    const struct node *of_a = NULL, *of_b = NULL;
+    const struct value *weight = weight_before(s, a, &of_a);
 
-    return weight && weight_before(s, b) == weight;
+    return weight && weight_before(s, b, &of_b) == weight && of_a != of_b;
 }
 
 /* Steps of one layer, as Keras' TimeDistributed writes them? Nodes without names have the name of none. */
@@ -29,18 +30,34 @@ static bool is_same_layer(const struct site *a, const struct site *b)
 }
 
 /* Two that read the same constant are one layer that is used twice, unless all its channels are equal: then exporters
- * may have merged what was the same by chance. */
+ * may have merged what was the same by chance. Where names tell of calls they decide. */
 static bool is_shared(const struct search *s, const struct site *a, const struct site *b)
 {
-    return a->trace == b->trace && a->channels == b->channels && !a->layer == !b->layer &&
-           (a->layer || !channels_are_one(a->variance ? a->variance : a->factor, a->channels) || is_same_use(s, a, b) ||
-            is_same_layer(a, b)) &&
+    const bool told = a->call_of && b->call_of, same = told && strcmp(a->call_of, b->call_of) == 0;
+
+    return (same || !told) && a->trace == b->trace && a->channels == b->channels && !a->layer == !b->layer &&
+           (a->layer || !channels_are_one(a->variance ? a->variance : a->factor, a->channels) || same ||
+            is_same_use(s, a, b) || is_same_layer(a, b)) &&
            (!a->summand == !b->summand) &&
            (!a->summand || memcmp(a->summand, b->summand, (size_t)a->channels * sizeof *a->summand) == 0);
 }
 
-/* Sites that read one constant hang together, in their order. */
-static bool find_shared(const struct search *s, const struct sites *sites, size_t *first)
+/* The first site that names tell to be a call of the layer of this one, *first, where that is the same. */
+static bool find_call(const struct search *s, const struct sites *sites, struct map *calls, size_t k, size_t *first)
+{
+    const char *layer = sites->at[k].call_of;
+    void **slot = layer ? map_put(calls, layer, s->adapt->report) : NULL;
+    const struct site *earlier = slot ? *slot : NULL;
+
+    if (slot && !*slot)
+        *slot = &sites->at[k];
+    if (earlier && is_shared(s, earlier, &sites->at[k]))
+        first[k] = first[earlier - sites->at];
+    return !layer || slot;
+}
+
+/* Sites that read one constant hang together, in their order; so do those of which nothing is left but names. */
+static bool find_all(const struct search *s, const struct sites *sites, struct map *calls, size_t *first)
 {
     struct adapt *a = s->adapt;
     size_t *begin = arena_array(a->arena, s->graph->value_count, sizeof *begin, a->report); /* counted from 1 */
@@ -53,7 +70,11 @@ static bool find_shared(const struct search *s, const struct sites *sites, size_
         const struct value *by = sites->at[k].shared_by;
 
         first[k] = k;
-        if (!by || sites->kept[k])
+        if (sites->kept[k])
+            continue;
+        if (!find_call(s, sites, calls, k, first))
+            return false;
+        if (!by)
             continue;
         for (size_t j = begin[by->id]; j && first[k] == k; j = next[j - 1])
             if (is_shared(s, &sites->at[j - 1], &sites->at[k]))
@@ -62,6 +83,17 @@ static bool find_shared(const struct search *s, const struct sites *sites, size_
         end[by->id] = k + 1;
     }
     return true;
+}
+
+static bool find_shared(const struct search *s, const struct sites *sites, size_t *first)
+{
+    struct map calls;
+    bool ok;
+
+    map_init(&calls, s->adapt->arena->budget);
+    ok = find_all(s, sites, &calls, first);
+    map_release(&calls);
+    return ok;
 }
 
 /* Sites that may be one layer: those that read one constant; of folded ones, of which nothing is left that tells, those

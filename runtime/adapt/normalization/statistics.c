@@ -406,18 +406,31 @@ static void find_four(const struct channel *c, double four[FOUR])
     }
 }
 
-/* As they are in the file afterwards, in floats. */
-static void complete_channel(const struct site *t, const struct moments *m, int64_t c, double *const four[FOUR])
+/* As it is in the file afterwards: in a float, but for half floats. */
+static double as_written(enum dtype d, double x)
 {
+    double written;
+
+    if (d != F16 && d != BF16)
+        return (double)(float)x;
+    element_put(&written, 0, d, x);
+    return element_getter(d)(&written, 0);
+}
+
+/* `d`: the type of what it normalises. */
+static void complete_channel(const struct site *t, const struct moments *m, enum dtype d, int64_t c,
+                             double *const four[FOUR])
+{
+    const bool half = d == F16 || d == BF16;
     const double scale = at(t->scale, c, 1);
     struct channel channel = {
         .factor = at(t->factor, c, 1) / scale,
         .summand = at(t->summand, c, 0),
         .epsilon = (double)(float)t->epsilon,
-        .mean = (double)(float)(mean_of(t, m, c) * scale),
-        .variance = (double)(float)variance_of(t, m, c, scale),
-        .any_variance = needs_variance(t),
-        .any_weight = t->scale,
+        .mean = as_written(d, mean_of(t, m, c) * scale),
+        .variance = as_written(d, variance_of(t, m, c, scale)),
+        .any_variance = needs_variance(t) && !half,
+        .any_weight = t->scale && !half,
     };
     double found[FOUR];
 
@@ -444,7 +457,7 @@ static bool complete(struct search *s, struct site *t, const struct moments *m)
         if (!(four[k] = arena_array(a->arena, (size_t)t->channels, sizeof **four, a->report)))
             return false;
     for (int64_t c = 0; c < t->channels; c++)
-        complete_channel(t, m, c, four);
+        complete_channel(t, m, search_type(s, t->x)->dtype, c, four);
     t->gamma = four[GAMMA];
     t->beta = four[BETA];
     t->mean = four[MEAN];

@@ -4,9 +4,11 @@
  *
  * tf2onnx has all of them read one; PyTorch's TorchScript exporter puts an Identity before all but the first, and calls
  * what that makes as the parameter was called; its newer one tells in the metadata of which parameters it made a node.
- * Where names tell nothing, what has other numbers was shared, as was what layers of one weight read. But tf2onnx shares no
- * biases among layers of other weights: those came out equal, as two branches of one sum may train them. */
+ * Keras' names may tell of calls of a layer (adapt/keras_calls.h).
+ * Where names tell nothing, what has other numbers was shared, as was what stands behind calls of a layer of one weight. But
+ * tf2onnx shares no biases among layers of other weights: those came out equal, as two branches of one sum may train them. */
 #include "adapt/facts.h"
+#include "adapt/keras_calls.h"
 #include "adapt/step.h"
 #include "base/map.h"
 #include "base/text.h"
@@ -22,16 +24,18 @@ struct use {
     struct use *next;
 };
 
-/* Of a weight: the constant that was looked at last, and the first of its readers behind that weight. */
+/* Of a weight: the constant that was looked at last, and the first of its readers behind that weight, and where. */
 struct seen {
     const struct value *by;
     const struct use *first;
+    const struct node *layer;
 };
 
 struct untie {
     struct adapt *adapt;
     struct facts facts;
     struct edit edit;
+    bool calls_told;        /* keras_calls_find */
     bool identities;        /* an Identity stands where the exporter has merged; else whatever reads it does */
     struct use *uses, **of; /* of: by value id */
     struct seen *seen;      /* by value id */
@@ -73,21 +77,15 @@ static bool list_uses(struct untie *u)
     return true;
 }
 
-/* The first layer with the weight of this one that reads the constant; NULL where that is this one. */
-static const struct use *earlier_use(struct untie *u, const struct value *v, const struct use *of)
-{
-    const struct value *weight = facts_weight(u->facts.active, of->node, v);
-    struct seen *seen = weight ? &u->seen[weight->id] : NULL;
-
-    if (!seen)
-        return NULL;
-    if (seen->by == v)
-        return seen->first;
-    *seen = (struct seen){ v, of };
-    return NULL;
-}
-
 /* -- what layers do not share -- */
+
+/* The length of what stands before the last part of a node's name; 0 where there is nothing. */
+static size_t scope_of(const char *name)
+{
+    const char *cut = strrchr(name, '/');
+
+    return cut ? (size_t)(cut - name) : 0;
+}
 
 /* What layers begin with: one number, or the zeros and, at the forget gate, ones of Keras' LSTM. */
 static bool is_fresh(const struct untie *u, const struct tensor *t)
@@ -121,14 +119,6 @@ static bool is_bias_of(const struct node *n, const struct value *v)
     return has_weight(n) && n->inputs > 2 && n->in[2] == v;
 }
 
-/* The length of what stands before the last part of a node's name; 0 where there is nothing. */
-static size_t scope_of(const char *name)
-{
-    const char *cut = strrchr(name, '/');
-
-    return cut ? (size_t)(cut - name) : 0;
-}
-
 /* Is it a bias wherever it is read, of layers that have names of their own and other weights? */
 static bool is_bias_of_layers(const struct untie *u, const struct value *v)
 {
@@ -136,7 +126,8 @@ static bool is_bias_of_layers(const struct untie *u, const struct value *v)
     const char *name = "";
 
     for (const struct use *at = u->of[v->id]; at; at = at->next) {
-        const struct value *weight = facts_weight(u->facts.active, at->node, v);
+        const struct node *layer = NULL;
+        const struct value *weight = facts_weight(u->facts.active, at->node, v, &layer);
         const size_t scope = scope_of(at->node->name);
 
         if (!is_bias_of(at->node, v) || !weight || !scope ||
@@ -212,6 +203,7 @@ struct readers {
     struct untie *of;
     const struct value *v;
     bool fresh, apart;     /* is_fresh; layers of other weights have others, whatever names say */
+    struct map calls;      /* by the layer of which names tell that a reader is a call: the first use */
     struct map parameters; /* by the name of each that a node was made of: what it reads now */
     struct module *modules;
 };
@@ -391,6 +383,63 @@ static bool tell(const struct readers *s, size_t count)
                                         .unknown = one ? NULL : "whether they shared one (shared: they do)" });
 }
 
+/* -- calls of one layer -- */
+
+/* Nodes without names have the scope of none, which tells nothing. */
+static bool is_same_scope(const char *a, const char *b)
+{
+    const size_t scope = scope_of(a);
+
+    return !scope || !scope_of(b) || (scope == scope_of(b) && strncmp(a, b, scope) == 0);
+}
+
+/* By names. *told: they tell. */
+static const struct use *earlier_call(struct readers *s, struct use *of, bool *told)
+{
+    struct adapt *a = s->of->adapt;
+    const char *name = facts_name(of->node);
+    const size_t scope = scope_of(name);
+    const char *layer = NULL;
+    void **slot;
+    int64_t order;
+
+    *told = s->of->calls_told && memchr(name, '/', scope); /* what stands in the model itself is of no layer */
+    if (*told)
+        layer = keras_layer_called(name, scope, &order, a->arena, a->report);
+    slot = layer ? map_put(&s->calls, layer, a->report) : NULL;
+    if (!slot)
+        return NULL;
+    if (!*slot)
+        *slot = of;
+    return *slot == of ? NULL : *slot;
+}
+
+/* The first use behind a layer with the weight of this one; NULL where that is this one. Layers that stand side by side
+ * behind one call have nothing in common but that. */
+static const struct use *earlier_behind(struct readers *s, const struct use *of)
+{
+    const struct node *layer = NULL;
+    const struct value *weight = facts_weight(s->of->facts.active, of->node, s->v, &layer);
+    struct seen *seen = weight ? &s->of->seen[weight->id] : NULL;
+    const char *name = of->node->name;
+
+    if (!seen)
+        return NULL;
+    if (seen->by != s->v) {
+        *seen = (struct seen){ s->v, of, layer };
+        return NULL;
+    }
+    return seen->layer != layer || is_same_scope(name, seen->first->node->name) ? seen->first : NULL;
+}
+
+static const struct use *earlier_use(struct readers *s, struct use *of)
+{
+    bool told;
+    const struct use *call = earlier_call(s, of, &told);
+
+    return told ? call : earlier_behind(s, of);
+}
+
 static const char *const choices[] = { "shared", "untied", NULL };
 
 /* What the node reads from now on: what its layer does already, the constant itself, or a copy; a statistic is another
@@ -399,7 +448,7 @@ static bool serve(struct readers *s, struct use *use, bool *kept, size_t *copies
 {
     struct untie *u = s->of;
     const struct node *n = use->node;
-    const struct use *earlier = s->apart ? earlier_use(u, s->v, use) : NULL;
+    const struct use *earlier = s->apart ? earlier_use(s, use) : NULL;
     const char **given = &use->given, *own;
     int names;
 
@@ -445,13 +494,15 @@ static bool untie(struct untie *u, const struct parameter *p)
     s.apart = s.fresh || (!u->identities && (chosen || is_bias_of_layers(u, v)));
     if ((chosen && strcmp(chosen, "shared") == 0) || (!chosen && is_decided(u, p)) || (!u->identities && !s.apart))
         return true;
+    map_init(&s.calls, u->adapt->arena->budget);
     map_init(&s.parameters, u->adapt->arena->budget);
     for (int identities = 0; identities < 2; identities++)
         for (struct use *at = u->of[v->id]; ok && at; at = at->next)
             if ((u->identities && node_is(at->node, &op_identity)) == identities)
                 ok = serve(&s, at, &kept, &copies);
     map_release(&s.parameters);
-    if (!ok)
+    map_release(&s.calls);
+    if (!ok || failed(u->adapt->report))
         return false;
     u->untied += copies > 0;
     return !copies || tell(&s, copies + kept);
@@ -483,7 +534,9 @@ bool adapt_untie(struct adapt *a)
 
     if (!u.identities && strcmp(producer, "tf2onnx") != 0)
         return true; /* others are not known to merge */
-    ok = facts_find(&u.facts, a) && (to = adapt_copy(a));
+    ok = facts_find(&u.facts, a) &&
+         (u.identities || keras_calls_find(a->model->graph, a->arena, &u.calls_told, a->report)) &&
+         (to = adapt_copy(a));
     ok = ok && edit_begin(&u.edit, to, a->report);
     map_init(&u.said.names, a->arena->budget);
     ok = ok && decided_read(&u.said, a->model, DECIDED_ROLE, a->arena->budget, a->report) && list_uses(&u) &&

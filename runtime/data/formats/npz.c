@@ -63,12 +63,10 @@ static bool fail_missing(const struct reading *a)
             n += (size_t)snprintf(missing + n, sizeof missing - n, "%s'%s'", n ? ", " : "",
                                   array_name(a, o->input[k].name));
     npz_names(a->npz, names, sizeof names);
-    return fail(
-        a->report, KILN_BAD_DATA, a->request->where,
-        "%s %s %s needed for %s of the model, there are: %s; `kiln init` gives parameters values, `kiln convert --set` "
-        "inputs",
-        count == 1 ? "an array" : "arrays", missing, count == 1 ? "is" : "are", count == 1 ? "an input" : "inputs",
-        names);
+    return fail(a->report, KILN_BAD_DATA, a->request->where,
+                "%s %s %s needed for %s of the model, there are: %s; " HOW_VALUES_ARE_GIVEN,
+                count == 1 ? "an array" : "arrays", missing, count == 1 ? "is" : "are",
+                count == 1 ? "an input" : "inputs", names);
 }
 
 /* Those of the requests that have an array, each name once, and not what is in `taken`. */

@@ -3,7 +3,8 @@
  *
  * The node's metadata say so: "pkg.onnxscript.rewriter.rule_name" names a rule FuseBatchNormInto..., and
  * "pkg.torch.onnx.class_hierarchy" has a BatchNorm; "pkg.torch.onnx.fx_node" has None in the place of a gamma and a beta
- * that it had not, and momentum and epsilon. A bias that was not there is called "0.weight_bias". */
+ * that it had not, and momentum and epsilon. A bias that was not there is called as the weight, "0.weight_bias",
+ * "div_1_bias". */
 #include "adapt/normalization/normalization.h"
 #include "base/text.h"
 #include "train/affine.h"
@@ -34,23 +35,38 @@ static void read_arguments(const struct search *s, const struct node *n, struct 
     affine_batch_norm_told(m, n, &out->epsilon, &out->momentum);
 }
 
+static bool ends_in(const char *name, const char *end)
+{
+    const size_t length = strlen(name), part = strlen(end);
+
+    return length > part && strcmp(name + length - part, end) == 0;
+}
+
+/* Is the bias called as one that was not there? *by_itself: no other name is like that. */
+static bool is_new(const char *bias, const char *weight, bool *by_itself)
+{
+    const size_t of_weight = strlen(weight);
+
+    *by_itself = ends_in(bias, ".weight_bias");
+    return *by_itself || (strncmp(bias, weight, of_weight) == 0 && strcmp(bias + of_weight, "_bias") == 0);
+}
+
 static bool find(const struct search *s, const struct node *n, struct site *out)
 {
-    const char *said, *end = "_bias";
+    const char *said;
     const struct value *bias;
-    size_t length;
+    bool added, by_itself = false;
 
     if (!search_folded(s, n, out))
         return false;
     said = told(s, n);
     bias = out->bias >= 0 ? n->in[out->bias] : NULL;
-    length = bias ? strlen(bias->name) : 0;
-    if (!said && !(bias && length > 12 && strcmp(bias->name + length - strlen(end), end) == 0 &&
-                   strcmp(bias->name + length - 12, ".weight_bias") == 0))
+    added = bias && is_new(bias->name, n->in[1]->name, &by_itself);
+    if (!said && !by_itself)
         return false;
     search_name(s, out, n);
     out->told_bias = bias;
-    if (bias && !(length > 12 && strcmp(bias->name + length - 12, ".weight_bias") == 0)) {
+    if (bias && !added) {
         out->keeps_bias = true; /* a bias that was there keeps its name */
         out->summand = NULL;
     }

@@ -35,13 +35,20 @@ bool adapt_take(struct adapt *a, struct model *made, bool ok)
 static bool prove(struct adapt *a);
 
 /* What was kept so far is shown to be so before something changes. */
+bool adapt_take_reference(struct adapt *a, struct model *made, bool ok)
+{
+    if (!adapt_take(a, made, ok && prove(a)))
+        return false;
+    a->reference = a->model;
+    return true;
+}
+
 bool adapt_take_changed(struct adapt *a, struct model *made, bool ok, const char *what)
 {
     const char *before = a->out->changed;
 
-    if (!adapt_take(a, made, ok && prove(a)))
+    if (!adapt_take_reference(a, made, ok))
         return false;
-    a->reference = a->model;
     a->out->changed = arena_printf(a->arena, a->report, "%s%s%s", before ? before : "", before ? "; " : "", what);
     return a->out->changed;
 }

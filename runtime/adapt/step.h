@@ -70,6 +70,8 @@ struct model *adapt_copy(struct adapt *a);
 bool adapt_take(struct adapt *a, struct model *made, bool ok);
 /* The same of a step that is meant to change what is computed; `what` is told. */
 bool adapt_take_changed(struct adapt *a, struct model *made, bool ok, const char *what);
+/* Likewise, of a change that another one follows, which is told. */
+bool adapt_take_reference(struct adapt *a, struct model *made, bool ok);
 
 /* What the caller says of something that goes by these names, which may be NULL: one of `choices`, a list ended by NULL;
  * NULL where he says nothing of the kind. */

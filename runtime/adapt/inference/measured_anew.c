@@ -67,7 +67,7 @@ bool measure_anew(struct adapt *a, bool *any)
         for (size_t k = 0; ok && k < count; k++)
             ok = put_in_training_form(&f, &e, asked[k]);
         ok = edit_end(&e) && ok;
-        ok = adapt_take(a, made, ok);
+        ok = adapt_take_reference(a, made, ok);
     } else
         ok = ok && !count;
     facts_release(&f);

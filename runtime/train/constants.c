@@ -318,10 +318,12 @@ static const struct value *passed_on(const struct candidate *c, const struct nod
     return node_is(n, &op_mul) || node_is(n, &op_div) || node_is(n, &op_add) ? active_input(c, n) : NULL;
 }
 
+enum { NEAR = 32 }; /* nodes between attention's products and Softmax, at most */
+
 /* The node before the value that does more than that. */
 static const struct node *made_by(const struct candidate *c, const struct value *v)
 {
-    while (v && v->producer && passed_on(c, v->producer))
+    for (int k = 0; k < NEAR && v && v->producer && passed_on(c, v->producer); k++)
         v = passed_on(c, v->producer);
     return v ? v->producer : NULL;
 }
@@ -381,7 +383,7 @@ static const struct node *read_by(const struct candidate *c, const struct value 
 {
     const struct node *n = v ? c->readers[v->id] : NULL;
 
-    while (n && passed_on(c, n))
+    for (int k = 0; k < NEAR && n && passed_on(c, n); k++)
         n = n->out[0] ? c->readers[n->out[0]->id] : NULL;
     return n;
 }

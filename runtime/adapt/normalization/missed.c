@@ -86,18 +86,23 @@ static const char *name_of(const struct node *n, size_t *length)
     return cut ? name : NULL;
 }
 
-static bool is_of_site(const struct sites *sites, const struct node *n)
+/* By node id: what belongs to a site is not missed, whatever it is called. */
+static bool *mark_found(struct search *s, const struct sites *sites)
 {
-    for (size_t k = 0; k < sites->count; k++) {
+    bool *found = arena_array(s->adapt->arena, s->graph->node_count, sizeof *found, s->adapt->report);
+
+    for (size_t k = 0; found && k < sites->count; k++) {
         const struct site *t = &sites->at[k];
 
-        if (t->layer == n || (t->node_count && t->nodes[t->node_count - 1] == n))
-            return true;
+        if (t->layer)
+            found[t->layer->id] = true;
+        for (int n = 0; n < t->node_count; n++)
+            found[t->nodes[n]->id] = true;
     }
-    return false;
+    return found;
 }
 
-static bool tell_all(struct search *s, const struct sites *sites, struct map *known, size_t *missed)
+static bool tell_all(struct search *s, const bool *found, struct map *known, size_t *missed)
 {
     for (size_t k = 0; k < s->graph->node_count; k++) {
         const struct node *n = s->graph->nodes[k];
@@ -105,7 +110,7 @@ static bool tell_all(struct search *s, const struct sites *sites, struct map *kn
         const char *name = n->out[0] && s->active[n->out[0]->id] ? name_of(n, &length) : NULL;
 
         if (!name || n->def->flags & OP_REARRANGES || node_is(n, &op_batch_normalization) ||
-            map_get_bytes(known, name, length) || (name != n->name && is_of_site(sites, n)))
+            map_get_bytes(known, name, length) || (name != n->name && found[k]))
             continue;
         if (!leaves(s, n, name, length))
             ++*missed;
@@ -117,11 +122,12 @@ static bool tell_all(struct search *s, const struct sites *sites, struct map *kn
 
 bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *missed, bool *any)
 {
+    const bool *found = mark_found(s, sites);
     struct map known;
     bool ok;
 
     map_init(&known, s->adapt->arena->budget);
-    ok = note_known(s, sites, &known, any) && tell_all(s, sites, &known, missed);
+    ok = found && note_known(s, sites, &known, any) && tell_all(s, found, &known, missed);
     map_release(&known);
     return ok;
 }

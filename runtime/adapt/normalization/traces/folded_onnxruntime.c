@@ -47,5 +47,6 @@ const struct trace trace_folded_onnxruntime = {
     .epsilon = 1e-5,
     .momentum = .9,
     .gain = 1. / 3,
+    .draws_biases = true,
     .find = find,
 };

@@ -185,7 +185,7 @@ static struct value *with_sink(struct emitter *e, const struct node *n, const st
                  emit_ints(e, 1, &one));
     sink = emit(e, "Expand", "", 2, sink, shape);
     mask = emit(e, "Expand", "", 2, mask,
-                emit(e, "Concat", "axis=0", 3, emit(e, "Shape", "end=3", 1, sink), emit_size(e, mask, 3)));
+                emit(e, "Concat", "axis=0", 2, emit(e, "Shape", "end=3", 1, sink), emit_size(e, mask, 3)));
     return emit(e, "Concat", "axis=3", 2, mask, sink);
 }
 

@@ -279,7 +279,7 @@ static const struct by_hand by_hand[] = {
       "e = Pad (a, n)\n"
       "b = Constant <value = uint8[2, 1, 8] {33, 67, 101, 135, 169, 203, 237, 15, 1, 2, 3, 4, 5, 6, 7, 255}> ()\n"
       "s = Constant <value = float[2, 1] {0.5, 0.25}> ()\n"
-      "z = Constant <value = uint8[2, 1] {3, 9}> ()\n"
+      "z = Constant <value = uint8[2, 1] {83, 41}> ()\n"
       "i = Constant <value = float[2] {1, -1}> ()\n"
       "y = com.microsoft.MatMulNBits <N = 2, K = 16, block_size = 16, bits = 4> (e, b, s, z, , i)\n",
       8,
@@ -393,12 +393,12 @@ static const struct by_hand by_hand[] = {
       { -3.5f, -3.5f, 1.30417144f, 9.51978874f, -0.62778753f, 8.28138256f } },
     { "p, i, n = com.microsoft.Unique (x) a = Cast <to = 1> (i) b = Cast <to = 1> (n)\n"
       "s = Constant <value = float {1}> ()\n"
-      "l = Constant <value = float {2}> ()\n"
+      "l = Constant <value = float {3}> ()\n"
       "r = com.microsoft.Range (s, l) y = Concat <axis = 0> (p, a, b, r)\n",
       4,
-      11,
+      12,
       { 2, 1, 1, 3 },
-      { 2, 1, 3, 0, 1, 1, 2, 1, 2, 1, 1 } },
+      { 2, 1, 3, 0, 1, 1, 2, 1, 2, 1, 1, 2 } },
     { "h = Constant <value_ints = [2, 2]> ()\n"
       "a = Reshape (x, h)\n"
       "k = Constant <value = int64 {-1}> ()\n"

@@ -337,7 +337,7 @@ static bool insert_identities(struct taking *t)
         in = now ? now : in;
         if (!*out || strcmp(in, out) == 0)
             continue;
-        n = edit_insert_node(e, t->place, false, "Identity", *or_empty(t->node->name) ? t->node->name : NULL);
+        n = edit_insert_node(e, t->place, false, op_identity.name, *or_empty(t->node->name) ? t->node->name : NULL);
         if (!n || !edit_set_inputs(e, n, 1, &in) || !edit_set_outputs(e, n, 1, &out))
             return false;
     }

@@ -1,5 +1,4 @@
 #include "adapt/rename.h"
-#include "model/message.h"
 #include <string.h>
 
 /* Subgraphs nest no deeper than MESSAGE_DEPTH, so this may recurse. */

@@ -3,7 +3,7 @@
 #define KILN_ADAPT_RENAME_H
 
 #include "base/map.h"
-#include "onnx.pb-c.h"
+#include "model/message.h"
 
 /* False ends the visit. */
 typedef bool visit_name(void *user, char **name);

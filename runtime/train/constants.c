@@ -124,26 +124,26 @@ static bool is_of_module(const struct candidate *c)
            told_is_of_module(c->name);
 }
 
-bool is_by_name(const struct candidate *c)
+/* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid; or what is called otherwise. */
+static bool is_single(const struct candidate *c)
 {
-    return tensor_count(c->content) == 1 && is_of_module(c) && is_older_export(c);
-}
-
-/* ReZero's alpha, CLIP's logit_scale, gates. */
-static bool is_learned(const struct candidate *c)
-{
-    return says_variable(c->name) || (c->parameter && !c->computed) || is_by_name(c);
-}
-
-/* A factor, a bound, the 1 of 1 - w, the 3 of a hard sigmoid. */
-static bool is_scalar(const struct candidate *c)
-{
-    if (tensor_count(c->content) != 1 || is_learned(c))
+    if (tensor_count(c->content) != 1)
         return false;
     if (c->through)
         return true;
     return c->place->use == PARAMETER_TRAINS_UNLESS_SCALAR &&
            !(c->content->rank && is_single_product(c, c->reader->in[1 - c->place->input])) && !is_single_slope(c);
+}
+
+bool is_by_name(const struct candidate *c)
+{
+    return is_of_module(c) && is_older_export(c) && is_single(c);
+}
+
+/* But for ReZero's alpha, CLIP's logit_scale, gates. */
+static bool is_scalar(const struct candidate *c)
+{
+    return is_single(c) && !says_variable(c->name) && !(c->parameter && !c->computed) && !is_by_name(c);
 }
 
 bool may_be_learned(const struct candidate *c)

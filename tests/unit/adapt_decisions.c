@@ -33,6 +33,10 @@ static const struct adapt_case options[] = {
       .found = "alpha: a single number that is learned (likely): trains\n"
                "gate: a single number that may be learned (doubtful): nothing: it is constant (trainable: it trains)\n",
       .values = { { "alpha", "trainable", { 2 } }, { "gate", "constant", { 3 } } } },
+    { .text = FROM("pytorch") "g (float[N,2] x) => (float[N,1] y) <float[2,1] w = {1,2}, float[1] b = {3}>\n"
+                              "{ h = MatMul (x, w) [\"/Add\"] y = Add (h, b) }",
+      .found = "",
+      .values = { { "b", "trainable", { 3 } } } },
     { .text = NUMBERS,
       .as = "alpha=constant;gate=trainable",
       .found = "",

@@ -51,6 +51,9 @@ static const char *const right[] = {
     HEAD "{ s = Sin (x) t = Mul (s, s) " BY_X("t"),
     /* The chain rule by hand: through a tensor on the way, the value of which is given. */
     HEAD "{ h = Sin (x) t = Mul (h, h) dh = " GRADIENT "<xs = [\"h\"], y = \"t\"> (h) c = Cos (x) d = Mul (dh, c) }",
+    /* A node makes one that is given, and one that is not. */
+    HEAD "{ c = Constant <value_ints = [1,2]> () a, b = Split <axis = 1> (x, c) t = Mul (a, b)\n"
+         "o = " GRADIENT "<xs = [\"a\"], zs = [\"x\"], y = \"t\"> (a, x) d = Concat <axis = 1> (o, a, a) }",
     /* At another value than that of the tensor that is named. */
     HEAD "{ q = Mul (x, two) u = Mul (q, q) t = Mul (x, x) o = " GRADIENT
          "<xs = [\"q\"], y = \"u\"> (x) d = Identity (o) }",

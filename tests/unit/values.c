@@ -741,6 +741,29 @@ START_TEST(values_by_hand)
 }
 END_TEST
 
+/* A step of what preview.training has, where its own tests leave terms out: the norm behind the step, a large epsilon. */
+static const struct by_hand steps[] = {
+    { "a, b, c, d = Split <num_outputs = 4> (x) r = Constant <value_float = 0.1> () t = Constant <value_int = 0> ()\n"
+      "y, v, h = ai.onnx.preview.training.Adam <alpha = 0.5, beta = 0.75, epsilon = 0.5, norm_coefficient_post = 0.5> "
+      "(r, t, a, b, c, d)",
+      4,
+      1,
+      { 3, 2, 4, 4 },
+      { 1.44f } },
+    { "a, b, c = Split <num_outputs = 3> (x) r = Constant <value_float = 0.1> () t = Constant <value_int = 0> ()\n"
+      "y, h = ai.onnx.preview.training.Adagrad <epsilon = 3.0> (r, t, a, b, c)",
+      3,
+      1,
+      { 3, 4, 9 },
+      { 2.95f } },
+};
+
+START_TEST(steps_by_hand)
+{
+    check_by_hand(&steps[_i], "\"\": 28, \"ai.onnx.preview.training\": 1");
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("values");
@@ -750,5 +773,6 @@ Suite *suite(void)
     add_tests(s, a_remainder_has_the_sign_of_the_divisor, 4);
     add_tests(s, nothing_compares_with_nan, 4);
     add_tests(s, values_by_hand, BY_HAND);
+    add_tests(s, steps_by_hand, sizeof steps / sizeof *steps);
     return s;
 }

@@ -257,7 +257,7 @@ static void count_row(const struct job *j, const int32_t *tokens, uint32_t *coun
     const struct tfidf *a = j->a;
     int64_t shortest = a->shortest, last;
 
-    for (int64_t apart = 1; apart <= a->skips + 1 && apart <= j->length && shortest <= a->longest; apart++) {
+    for (int64_t apart = 1; apart - 1 <= a->skips && apart <= j->length && shortest <= a->longest; apart++) {
         if (!mul_size(apart, shortest - 1, &last) || last >= j->length || pool_late(j->step->pool))
             break;
         for (int64_t first = 0; first < j->length - last; first++)

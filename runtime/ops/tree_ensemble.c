@@ -129,10 +129,12 @@ static bool read_next(struct lists *l, int64_t k, int which, int32_t *node)
     const bool leaf = l->next_leaf[which][k];
     const int64_t at = l->next[which][k], count = leaf ? l->leaves : l->count;
 
+    if (at < 0 || at >= count)
+        return parse_error(l->p, "the %s branch of node %lld is %s %lld, of which there are %lld",
+                           which ? "false" : "true", (long long)k, leaf ? "leaf" : "node", (long long)at,
+                           (long long)count);
     *node = (int32_t)(leaf ? l->count + at : at);
-    return (at >= 0 && at < count) ||
-           parse_error(l->p, "the %s branch of node %lld is %s %lld, of which there are %lld", which ? "false" : "true",
-                       (long long)k, leaf ? "leaf" : "node", (long long)at, (long long)count);
+    return true;
 }
 
 /* The values up to the next NaN are those of this node. */

@@ -26,7 +26,7 @@ struct value *emit_size(struct emitter *e, struct value *x, int dim)
 
 struct value *emit_shaped(struct emitter *e, struct value *x, int parts, ...)
 {
-    struct value *part[MAX_PARTS], *shape;
+    struct value *part[MAX_PARTS] = { NULL }, *shape;
     va_list args;
 
     va_start(args, parts);

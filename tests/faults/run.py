@@ -136,7 +136,7 @@ CASES = [
     Case("inspect.json", "inspect --json ../in/everything.onnxtxt"),
     Case("inspect.dot", "inspect --dot ../in/start.onnx"),
     Case("inspect.plan", "inspect --plan --train --batch 4 ../in/start.onnx"),
-    Case("run", "run ../in/everything.onnxtxt --threads 2 --input x=../in/rows.npy --input c=../in/c.npy --output out", ("out/y.npy", "out/s.npy", "out/n.npy")),
+    Case("run", "run ../in/everything.onnxtxt --threads 2 --input x=../in/rows.npy --input c=../in/c.npy --output out", ("out/y.npy", "out/s.npy", "out/n.npy", "out/t.json")),
     Case("run.external", "run ../in/beside.onnx --profile=p.json", others=("p.json",)),
     Case("init", "init ../in/learner.onnxtxt --output out.onnxtxt", ("out.onnxtxt",)),
     Case("train", TRAIN + "--data npz:../in/data.npz:train[0:8] --validation npz:../in/packed.npz --epochs 2 --save-best val_loss --history h.csv "

@@ -9,6 +9,7 @@
  * Wolf, arXiv:1608.05859; ReversibleEmbedding of Keras, "transpose:0"; "onnx::MatMul_12" of PyTorch). */
 #include "adapt/facts.h"
 #include "adapt/step.h"
+#include "base/map.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include <string.h>
@@ -18,6 +19,7 @@ enum { FEW = 2 }; /* elements that may be equal by chance */
 struct copies {
     struct adapt *adapt;
     struct edit edit;
+    struct map matrices; /* by glance: that which comes before the others */
     size_t count;
 };
 
@@ -79,6 +81,45 @@ static bool comes_before(const struct parameter *a, const struct parameter *b)
     const int x = 2 * is_told(a) + node_is(a->reader, &op_gather), y = 2 * is_told(b) + node_is(b->reader, &op_gather);
 
     return x > y || (x == y && a < b);
+}
+
+enum { LOOKS = 64 }; /* elements of a matrix by which it is found again, before all are compared */
+
+struct glance {
+    int64_t rows, columns;
+    enum dtype dtype;
+    uint8_t bytes[LOOKS * sizeof(double)];
+};
+
+/* Of the matrix, or of its transpose. */
+static struct glance *glance_at(struct copies *c, const struct tensor *t, bool turned)
+{
+    struct glance *g = arena_alloc(c->adapt->arena, sizeof *g, c->edit.report);
+    const int64_t rows = t->dims[turned], columns = t->dims[!turned], count = rows * columns;
+    const size_t size = dtype_size(t->dtype);
+
+    if (!g)
+        return NULL;
+    g->rows = rows;
+    g->columns = columns;
+    g->dtype = t->dtype;
+    for (int64_t k = 0; k < LOOKS && size <= sizeof(double); k++) {
+        const int64_t at = count / LOOKS * k + count % LOOKS * k / LOOKS;
+        const int64_t from = turned ? at % columns * rows + at / columns : at;
+
+        memcpy(g->bytes + (size_t)k * size, (const char *)t->data + (size_t)from * size, size);
+    }
+    return g;
+}
+
+static bool note_matrix(struct copies *c, const struct parameter *p)
+{
+    const struct glance *g = glance_at(c, p->value->initializer, false);
+    void **slot = g ? map_put_bytes(&c->matrices, g, sizeof *g, c->edit.report) : NULL;
+
+    if (slot && (!*slot || comes_before(p, *slot)))
+        *slot = (void *)(uintptr_t)p;
+    return slot;
 }
 
 static const char *sizes(struct copies *c, const char *stem, int64_t count, const int64_t *numbers)
@@ -164,17 +205,15 @@ static bool is_untied(struct copies *c, const struct value *copy)
     return chosen && strcmp(chosen, "untied") == 0;
 }
 
-static bool look_for_transpose(struct copies *c, const struct parameters *p, const struct parameter *copy)
+static bool look_for_transpose(struct copies *c, const struct parameter *copy)
 {
     const struct value *v = copy->value;
+    const struct glance *g = glance_at(c, v->initializer, true);
+    const struct parameter *of = g ? map_get_bytes(&c->matrices, g, sizeof *g) : NULL;
 
-    for (size_t k = 0; k < p->count; k++) {
-        const struct value *of = p->at[k].value;
-
-        if (is_matrix(&p->at[k]) && comes_before(&p->at[k], copy) && is_transpose(of->initializer, v->initializer))
-            return is_untied(c, v) || (turn(c, v, of) && tell(c, v, of, true));
-    }
-    return true;
+    if (!of || !comes_before(of, copy) || !is_transpose(of->value->initializer, v->initializer))
+        return g;
+    return is_untied(c, v) || (turn(c, v, of->value) && tell(c, v, of->value, true));
 }
 
 static bool look_at(struct copies *c, const struct parameters *p, const struct parameter *copy)
@@ -201,11 +240,13 @@ static bool look_at_all(struct copies *c)
     struct parameters p;
     bool ok = parameters_find(&p, a->model, NULL, a->arena, a->report);
 
+    for (size_t k = 0; ok && k < p.count; k++)
+        ok = !is_matrix(&p.at[k]) || note_matrix(c, &p.at[k]);
     for (size_t k = 0; ok && k < p.count; k++) {
         const struct value *v = p.at[k].value;
 
         if (is_matrix(&p.at[k]))
-            ok = look_for_transpose(c, &p, &p.at[k]);
+            ok = look_for_transpose(c, &p.at[k]);
         else if (pytorch && p.at[k].role == ROLE_TRAINABLE && v->initializer && !v->is_input && !is_told(&p.at[k]) &&
                  is_vector(v->initializer) && !tensor_is_uniform(v->initializer))
             ok = look_at(c, &p, &p.at[k]);
@@ -219,8 +260,10 @@ bool adapt_copies(struct adapt *a)
     struct model *to = adapt_copy(a);
     bool ok;
 
+    map_init(&c.matrices, a->arena->budget);
     ok = to && edit_begin(&c.edit, to, a->report) && look_at_all(&c);
     ok = (!to || edit_end(&c.edit)) && ok;
+    map_release(&c.matrices);
     if (ok && c.count)
         return adapt_take(a, to, true);
     model_free(to);

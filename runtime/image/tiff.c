@@ -31,14 +31,10 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *form
     return 1;
 }
 
+/* Where a file ends too early libtiff goes on without what lies behind, as a palette. */
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list args)
 {
-    (void)tiff;
-    (void)user;
-    (void)module;
-    (void)format;
-    (void)args;
-    return 1;
+    return strstr(format, "IO error") ? on_error(tiff, user, module, format, args) : 1;
 }
 
 static tmsize_t take(thandle_t user, void *to, tmsize_t bytes)
@@ -105,31 +101,64 @@ static TIFF *begin(struct tiff_reading *g, const struct image_file *f, int64_t m
 
 enum { BESIDE = 1 << 22 }; /* bytes: what libtiff has beside pixels */
 
+/* From ORIENTATION_LEFTTOP on rows are columns, which libtiff does not turn. */
+static int orientation_of(TIFF *tiff)
+{
+    uint16_t orientation = ORIENTATION_TOPLEFT;
+
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
+    return orientation;
+}
+
+/* Colours stay what they are: libtiff would multiply them by an alpha that is not in them yet. */
+static void keep_colours(TIFF *tiff)
+{
+    uint16_t count = 0, *kinds = NULL, first = EXTRASAMPLE_ASSOCALPHA;
+
+    if (TIFFGetField(tiff, TIFFTAG_EXTRASAMPLES, &count, &kinds) && count == 1 && kinds[0] == EXTRASAMPLE_UNASSALPHA)
+        TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 1, &first);
+}
+
+/* Where pixel k of a picture that lies, as it is stored, stands upright. */
+static int64_t upright(int64_t k, const struct image_size *size, int orientation)
+{
+    const int64_t row = k / size->height, column = k % size->height;
+    const bool right = orientation == ORIENTATION_RIGHTTOP || orientation == ORIENTATION_RIGHTBOT;
+    const bool bottom = orientation == ORIENTATION_RIGHTBOT || orientation == ORIENTATION_LEFTBOT;
+
+    return (bottom ? size->height - 1 - column : column) * size->width + (right ? size->width - 1 - row : row);
+}
+
 static bool look(struct image_size *out, const struct image_file *f, struct report *r)
 {
     struct tiff_reading g;
     TIFF *tiff = begin(&g, f, BESIDE, r);
     uint32_t width = 0, height = 0;
+    bool lies;
 
     if (!tiff)
         return false;
     TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &width);
     TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
-    *out = (struct image_size){ height, width, false };
+    lies = orientation_of(tiff) >= ORIENTATION_LEFTTOP;
+    *out = (struct image_size){ lies ? width : height, lies ? height : width, false };
     TIFFClose(tiff);
     return !failed(r);
 }
 
-static bool read_within(TIFF *tiff, const struct image_file *f, const struct image_size *size, uint32_t *raster,
-                        struct report *r)
+static bool read_within(TIFF *tiff, const struct image_file *f, const struct image_size *size, bool lies,
+                        uint32_t *raster, struct report *r)
 {
+    const uint32_t width = (uint32_t)(lies ? size->height : size->width);
+    const uint32_t height = (uint32_t)(lies ? size->width : size->height);
     char why[1024] = "";
 
+    if (lies)
+        TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
+    keep_colours(tiff);
     if (!TIFFRGBAImageOK(tiff, why))
         return failed(r) ? false : fail(r, KILN_UNSUPPORTED, f->name, "cannot be read: %s", why);
-    return (TIFFReadRGBAImageOriented(tiff, (uint32_t)size->width, (uint32_t)size->height, raster, ORIENTATION_TOPLEFT,
-                                      1) &&
-            !failed(r)) ||
+    return (TIFFReadRGBAImageOriented(tiff, width, height, raster, ORIENTATION_TOPLEFT, 1) && !failed(r)) ||
            (!failed(r) && fail(r, KILN_BAD_DATA, f->name, "cannot be read: it is damaged"));
 }
 
@@ -142,13 +171,17 @@ static bool read_picture(const struct image_file *f, const struct image_size *si
     uint32_t *raster = budget_alloc(f->budget, to_size(pixels * 4 + most), r);
     struct tiff_reading g;
     TIFF *tiff = raster ? begin(&g, f, most, r) : NULL;
-    bool ok = tiff && read_within(tiff, f, size, raster, r);
+    const int orientation = tiff ? orientation_of(tiff) : ORIENTATION_TOPLEFT;
+    const bool lies = orientation >= ORIENTATION_LEFTTOP;
+    bool ok = tiff && read_within(tiff, f, size, lies, raster, r);
 
     *grey = false;
     for (int64_t k = 0; ok && k < pixels; k++) {
-        to[3 * k] = (uint8_t)TIFFGetR(raster[k]);
-        to[3 * k + 1] = (uint8_t)TIFFGetG(raster[k]);
-        to[3 * k + 2] = (uint8_t)TIFFGetB(raster[k]);
+        uint8_t *pixel = to + 3 * (lies ? upright(k, size, orientation) : k);
+
+        pixel[0] = (uint8_t)TIFFGetR(raster[k]);
+        pixel[1] = (uint8_t)TIFFGetG(raster[k]);
+        pixel[2] = (uint8_t)TIFFGetB(raster[k]);
     }
     if (tiff)
         TIFFClose(tiff);

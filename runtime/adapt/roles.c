@@ -1,6 +1,7 @@
 /* What was decided, written into the metadata: the role and the layer of each initializer of floats, the loss. */
 #include "adapt/loss.h"
 #include "adapt/step.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "ops/op.h"
 #include "plan/program.h"
@@ -173,14 +174,12 @@ static bool tell_dropout(struct adapt *a)
 
 /* -- telling -- */
 
-static bool is_unreached(const struct adapt *a, const struct parameter *p)
+static bool note_unreached(struct map *m, const struct adapted_names *unreached, struct report *r)
 {
-    const struct adapted_names *unreached = &a->out->unreached;
-
     for (size_t k = 0; k < unreached->count; k++)
-        if (strcmp(unreached->at[k], p->value->name) == 0)
-            return true;
-    return false;
+        if (!map_put(m, unreached->at[k], r))
+            return false;
+    return true;
 }
 
 /* What no gradient reaches keeps its role, as it may train with other outputs, but does not count. */
@@ -189,14 +188,21 @@ static bool tell_roles(struct adapt *a, const struct parameters *p)
     char found[100], done[200], unreached[60] = "";
     size_t count[4] = { 0 }, others = 0;
     int64_t numbers = parameters_elements(p, ROLE_TRAINABLE);
+    struct map names;
+    bool ok;
 
-    for (size_t k = 0; k < p->count; k++) {
-        const bool leaves = p->at[k].role == ROLE_TRAINABLE && is_unreached(a, &p->at[k]);
+    map_init(&names, a->arena->budget);
+    ok = note_unreached(&names, &a->out->unreached, a->report);
+    for (size_t k = 0; ok && k < p->count; k++) {
+        const bool leaves = p->at[k].role == ROLE_TRAINABLE && map_has(&names, p->at[k].value->name);
 
         count[p->at[k].role] += !leaves;
         others += leaves;
         numbers -= leaves ? parameter_elements(&p->at[k]) : 0;
     }
+    map_release(&names);
+    if (!ok)
+        return false;
     a->out->trainable = numbers;
     if (others)
         snprintf(unreached, sizeof unreached, ", %zu that no gradient reaches", others);

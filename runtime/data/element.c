@@ -185,3 +185,8 @@ bool tensor_is_uniform(const struct tensor *t)
             return false;
     return get && n > 0;
 }
+
+bool tensor_is_all(const struct tensor *t, double number)
+{
+    return t && t->data && tensor_is_uniform(t) && element_getter(t->dtype)(t->data, 0) == number;
+}

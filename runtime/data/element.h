@@ -22,6 +22,8 @@ bool element_put_int(void *data, int64_t i, enum dtype d, int64_t value);
 
 /* Are all elements equal numbers, and is there any? */
 bool tensor_is_uniform(const struct tensor *t);
+/* Are they this one? False for NULL, and where there is no content. */
+bool tensor_is_all(const struct tensor *t, double number);
 
 /* The first n become random: floats from [0, 1), integers 0 or 1, which are places in any table. All others stay. */
 void elements_draw(enum dtype d, void *data, int64_t n, uint64_t seed, int32_t stream);

@@ -3,6 +3,8 @@
  *   s = the weights of the leaves that a row ends in, summed for each class, + base_values
  *   Y = the label of the greatest s, Z = post_transform(s)
  *
+ * but with SOFTMAX_ZERO of the greatest Z: what nothing has voted for stays 0, and is less than what anything has.
+ *
  * Two classes may have one score between them: all weights are then for class 0, and s is the score of the second class
  * against the first one. Where no weight is below 0 it is a probability, Z is [1 - s, s], and Y is the second label above
  * 0.5; else Z is [-s, s], and Y the second label above 0. This goes for a post_transform too, but that it is always
@@ -99,6 +101,7 @@ static void finish(const struct step *s, int64_t row, double *scores)
 {
     const struct classifier *a = s->attrs;
     const int64_t classes = a->labels.count;
+    const bool zeros_stay = a->trees.post == POST_SOFTMAX_ZERO && a->voted < 0;
     double both[2];
     int64_t label;
 
@@ -106,13 +109,16 @@ static void finish(const struct step *s, int64_t row, double *scores)
         label = both_scores(a, scores[0], both);
         scores = both;
     } else {
+        if (zeros_stay)
+            post_transform(POST_SOFTMAX_ZERO, scores, classes);
         label = greatest_score(scores, classes);
     }
     if (s->out[0])
         class_label_put(&a->labels, label, s->out[0], row);
     if (!s->out[1])
         return;
-    post_transform(a->trees.post, scores, classes);
+    if (!zeros_stay)
+        post_transform(a->trees.post, scores, classes);
     for (int64_t k = 0; k < classes; k++)
         ((float *)s->out[1]->data)[row * classes + k] = (float)scores[k];
 }

@@ -401,7 +401,7 @@ static bool is_rest_of_mask(const struct candidate *c)
     const struct node *before, *behind;
 
     if (!node_is(c->reader, &op_add) || c->through || t->rank < 2 || t->dims[t->rank - 1] < 2 ||
-        t->dims[t->rank - 2] < 2 || !tensor_is_uniform(t) || element_getter(t->dtype)(t->data, 0) != 0)
+        t->dims[t->rank - 2] < 2 || !tensor_is_all(t, 0))
         return false;
     before = made_by(c, c->reader->in[1 - c->place->input]);
     behind = read_by(c, c->reader->out[0]);
@@ -447,8 +447,7 @@ static bool is_no_token(const struct candidate *c)
 bool may_be_token(const struct candidate *c)
 {
     return c->place->use == PARAMETER_TRAINS_AS_TOKEN && tensor_count(c->content) > 0 && is_vectors(c) &&
-           tensor_is_uniform(c->content) && element_getter(c->content->dtype)(c->content->data, 0) == 0 &&
-           !says_token(c->name) && !c->buffer;
+           tensor_is_all(c->content, 0) && !says_token(c->name) && !c->buffer;
 }
 
 /* -- states -- */

@@ -54,7 +54,7 @@ struct update_double {
 
 struct optimizer_def {
     struct spec_row row; /* its options: LEARNING_RATE, then its own; one that is called as a common one is that */
-    const char *title;   /* what its node is called in a plan: "Adam" */
+    const char *title;   /* what its node is called in a plan */
     size_t settings_size;
     struct slot_def {                           /* what is kept for each element of each parameter */
         const char *name;                       /* "momentum"; trainer_state finds it by that */

@@ -117,7 +117,7 @@ static bool holds(const struct preparing *p, const char *name, double number)
     const struct value *v = map_get(&p->values, name);
     const struct tensor *t = v ? v->initializer : NULL;
 
-    return t && tensor_is_uniform(t) && element_getter(t->dtype)(t->data, 0) == number;
+    return tensor_is_all(t, number);
 }
 
 /* Is it one layer that is called several times, and has one set of statistics? In a network that was never trained

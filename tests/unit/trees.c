@@ -146,6 +146,30 @@ START_TEST(classes_by_hand)
 }
 END_TEST
 
+/* Scores below 0, beside classes that no leaf votes for. */
+START_TEST(zeros_that_stay_are_the_least)
+{
+    static const struct by_hand labels[] = {
+        { "SOFTMAX_ZERO", 2, 2, { -1, 1 }, { 9, 11 } },
+        { "SOFTMAX", 2, 2, { -1, 1 }, { 7, 7 } },
+    };
+    struct by_hand of = labels[_i];
+    char nodes[1024];
+
+    snprintf(
+        nodes, sizeof nodes,
+        "h = Constant <value_ints = [2, 1]> () m = Reshape(x, h)\n"
+        "k, s = ai.onnx.ml.TreeEnsembleClassifier <nodes_treeids = [0, 0, 0], nodes_nodeids = [0, 1, 2], "
+        "nodes_featureids = [0, 0, 0], nodes_values = [0.0, 0.0, 0.0], nodes_truenodeids = [1, 0, 0], "
+        "nodes_falsenodeids = [2, 0, 0], nodes_modes = [\"BRANCH_LEQ\", \"LEAF\", \"LEAF\"], class_treeids = [0, "
+        "0], class_nodeids = [1, 2], class_ids = [1, 2], class_weights = [-1.0, -2.0], classlabels_int64s = [7, 9, "
+        "11], post_transform = \"%s\"> (m) y = Cast <to = 1> (k)",
+        labels[_i].nodes);
+    of.nodes = nodes;
+    check_by_hand(&of, "\"\": 27, \"ai.onnx.ml\": 3");
+}
+END_TEST
+
 /* "name = [value, value ...], " of as many trees. */
 static void put_list(char *to, size_t room, const char *name, int trees, const char *value)
 {
@@ -323,6 +347,7 @@ Suite *suite(void)
     add_tests(s, each_comparison_and_what_is_no_number, COMPARISONS);
     add_tests(s, trees_by_hand, TREE_CASES);
     add_tests(s, classes_by_hand, LEAVES);
+    add_tests(s, zeros_that_stay_are_the_least, 2);
     add_tests(s, any_number_of_rows_and_trees, 5);
     add_tests(s, refuses_and_says_why, REFUSED);
     return s;

@@ -21,16 +21,6 @@ struct measured {
     size_t count;
 };
 
-static bool is_all(const struct tensor *t, double value)
-{
-    element_get *const get = t ? element_getter(t->dtype) : NULL;
-
-    for (int64_t k = 0; get && k < tensor_count(t); k++)
-        if (get(t->data, k) != value)
-            return false;
-    return get;
-}
-
 /* Are they one layer that is used twice? PyTorch then has the statistics of both places together. Where nothing was
  * trained yet, all is equal, and may as well have been merged by an exporter. */
 static bool is_same_layer(const struct node *a, const struct node *b)
@@ -38,7 +28,7 @@ static bool is_same_layer(const struct node *a, const struct node *b)
     for (int k = SCALE; k < INPUTS; k++)
         if (a->in[k] != b->in[k])
             return false;
-    return !is_all(a->in[MEAN]->initializer, 0) || !is_all(a->in[VARIANCE]->initializer, 1);
+    return !tensor_is_all(a->in[MEAN]->initializer, 0) || !tensor_is_all(a->in[VARIANCE]->initializer, 1);
 }
 
 /* Into the initializer where none but the layer reads it, else into one of its own. */

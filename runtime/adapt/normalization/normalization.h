@@ -100,6 +100,20 @@ bool sites_tell_missed(struct search *s, const struct sites *sites, size_t *miss
  * before them a bias. */
 void search_others(struct search *s);
 
+/* -- fresh.c -- */
+
+/* Which were never trained, as far as each and the others tell. */
+void sites_find_fresh(struct search *s, const struct sites *sites);
+/* What the caller says, for all places of a layer, and what follows of it; *first: sites_find_shared. */
+void sites_choose_fresh(struct search *s, const struct sites *sites, const size_t *first);
+/* "fresh" or "measured", where the caller says so of the layer; NULL. */
+const char *site_statistics_asked(struct search *s, const struct site *t);
+/* What a channel has of factor, gamma, ..., or `none` where the file does not tell. */
+static inline double site_at(const double *x, int64_t c, double none)
+{
+    return x ? x[c] : none;
+}
+
 /* -- statistics.c -- */
 
 /* Completes gamma, beta, mean and variance of all that are not kept, by measuring where the file does not tell. Sites

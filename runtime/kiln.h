@@ -318,10 +318,11 @@ typedef enum kiln_form {
 } kiln_form;
 
 /* Writes the model to a file. Opening and saving changes nothing: fields that this version does not know are written
- * again. Text lacks annotations that its syntax has no place for (a comment at its end lists them). The file is
+ * again. Text lacks annotations that its syntax has no place for (a comment at its end lists them), and has sparse
+ * initializers as dense ones, as every model that Kiln has changed. The file is
  * replaced whole or not at all; it may be the model's own, but none that holds external data of the model, or of that
  * which it was made of. Errors: BAD_ARGUMENT (such a file), IO, UNSUPPORTED (text: what cannot be left out and has no
- * place, as sparse tensors), LIMIT (2 GiB), NO_MEMORY. */
+ * place), LIMIT (2 GiB), NO_MEMORY. */
 KILN_API kiln_status kiln_model_save(const kiln_model *model, const char *path, kiln_form form, kiln_error *err);
 
 /* Takes bytes, in order; false stops. */

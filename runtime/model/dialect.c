@@ -199,6 +199,8 @@ static bool note_names(struct dialect *d, const struct place *p)
         ok = note(d, g->input[k]->name);
     for (size_t k = 0; ok && g && k < g->n_initializer; k++)
         ok = note(d, g->initializer[k]->name);
+    for (size_t k = 0; ok && g && k < g->n_sparse_initializer; k++)
+        ok = !g->sparse_initializer[k]->values || note(d, g->sparse_initializer[k]->values->name);
     for (size_t k = 0; ok && !g && k < p->function->n_input; k++)
         ok = note(d, p->function->input[k]);
     for (size_t k = 0; ok && k < *p->count; k++)

@@ -289,8 +289,14 @@ static bool import_initializers(struct scope *s, const Onnx__GraphProto *g)
             !import_initializer(s, proto_text(g->initializer[k]->name), t))
             return false;
     }
-    if (g->n_sparse_initializer)
-        return fail(im->report, KILN_UNSUPPORTED, s->graph->path, "sparse initializers are not supported");
+    for (size_t k = 0; k < g->n_sparse_initializer; k++) {
+        const Onnx__SparseTensorProto *from = g->sparse_initializer[k];
+        struct tensor *t = arena_alloc(s->graph->arena, sizeof *t, im->report);
+
+        if (!t || !tensor_of_sparse(t, from, &im->model->external, s->graph->arena, s->graph->path, im->report) ||
+            !import_initializer(s, proto_text(from->values->name), t))
+            return false;
+    }
     return true;
 }
 

@@ -44,7 +44,7 @@ static bool attr_agrees(const Onnx__AttributeProto *a, enum attr_type type)
              (a->n_ints && type != ATTR_INTS) || (a->n_strings && type != ATTR_STRINGS) ||
              (a->tp && type != ATTR_TYPE_PROTO) || (type == ATTR_TYPE_PROTO && !a->tp) ||
              (type == ATTR_TENSOR && !a->t) || (type == ATTR_GRAPH && !a->g) ||
-             (type == ATTR_SPARSE_TENSOR && !a->sparse_tensor));
+             (a->sparse_tensor != NULL) != (type == ATTR_SPARSE_TENSOR));
 }
 
 bool import_attr(struct scope *s, struct attr *a, const Onnx__AttributeProto *from, const char *where)
@@ -69,6 +69,10 @@ bool import_attr(struct scope *s, struct attr *a, const Onnx__AttributeProto *fr
         t = arena_alloc(arena, sizeof *t, r);
         a->tensor = t;
         return t && tensor_of_proto(t, from->t, &s->im->model->external, arena, where, r);
+    case ATTR_SPARSE_TENSOR:
+        t = arena_alloc(arena, sizeof *t, r);
+        a->tensor = t;
+        return t && tensor_of_sparse(t, from->sparse_tensor, &s->im->model->external, arena, where, r);
     case ATTR_TYPE_PROTO:
         t = arena_alloc(arena, sizeof *t, r);
         a->tensor = t;

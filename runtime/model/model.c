@@ -75,7 +75,7 @@ struct model *model_read(const char *path, const struct model_options *o, struct
     return end_reading(m, ok && external_files_note(m, r), r);
 }
 
-struct model *model_copy_within(const struct model *m, struct budget *total, struct report *r)
+static struct model *copy_of(const struct model *m, struct budget *total, struct report *r)
 {
     struct model_options o = model_limits(m);
     struct model *copy;
@@ -84,6 +84,21 @@ struct model *model_copy_within(const struct model *m, struct budget *total, str
     copy = model_new(&o, r);
     if (copy && (copy->proto = message_copy(m->proto, &copy->budget, r)) && set_path(copy, m->path, r) &&
         external_copy(&copy->external, &m->external, &copy->budget, r) && external_files_copy(copy, m, r))
+        return copy;
+    model_free(copy);
+    return NULL;
+}
+
+struct model *model_copy_as_is(const struct model *m, struct report *r)
+{
+    return copy_of(m, m->budget.total, r);
+}
+
+struct model *model_copy_within(const struct model *m, struct budget *total, struct report *r)
+{
+    struct model *copy = copy_of(m, total, r);
+
+    if (copy && model_make_dense(copy, r))
         return copy;
     model_free(copy);
     return NULL;

@@ -41,10 +41,13 @@ static inline struct model_options model_limits(const struct model *m)
 struct model *model_read(const char *path, const struct model_options *o, struct report *r);
 /* From memory: there is no directory, so external data is refused. */
 struct model *model_read_bytes(const void *bytes, size_t size, const struct model_options *o, struct report *r);
-/* Another model of the same messages, to be changed; not built. */
+/* Another model of the same messages, to be changed; not built. What is sparse is dense in it: who changes weights meets
+ * one form of them. */
 struct model *model_copy(const struct model *m, struct report *r);
 /* One whose memory is charged to `total` (which may be NULL), in place of what m's is charged to. */
 struct model *model_copy_within(const struct model *m, struct budget *total, struct report *r);
+/* The same messages, to be written: sparse is what was. */
+struct model *model_copy_as_is(const struct model *m, struct report *r);
 void model_free(struct model *m);
 
 /* Verifies the messages and makes the graph. All errors are collected: every unsupported operator is told. */
@@ -79,6 +82,11 @@ bool external_files_stay(const struct model *m, const char *path);
 /* Checks a message and makes a tensor that points into it where it can, else into the arena. */
 bool tensor_of_proto(struct tensor *out, const Onnx__TensorProto *t, struct external *external, struct arena *arena,
                      const char *where, struct report *r);
+/* The same of a sparse tensor, as a dense one. */
+bool tensor_of_sparse(struct tensor *out, const Onnx__SparseTensorProto *t, struct external *external,
+                      struct arena *arena, const char *where, struct report *r);
+/* Sparse initializers, and the sparse values of Constants, become dense ones. */
+bool model_make_dense(struct model *m, struct report *r);
 /* Fills an empty message; data as raw_data (strings as string_data). */
 bool tensor_to_proto(Onnx__TensorProto *out, const char *name, const struct tensor *t, struct budget *b,
                      struct report *r);

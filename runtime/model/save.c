@@ -103,12 +103,12 @@ static bool write_model(const struct model *m, const char *path, bool text, stru
     return text ? write_text(m->proto, path, &b, r) : write_binary(m->proto, path, r);
 }
 
-/* A copy that holds what lies in files beside the model. */
-static struct model *embedded(const struct model *m, struct report *r)
+/* A copy that holds what lies in files beside the model; as text, which has no sparse tensors, with dense ones. */
+static struct model *whole(const struct model *m, bool text, struct report *r)
 {
-    struct embed e = { .copy = model_copy(m, r), .report = r };
+    struct embed e = { .copy = model_copy_as_is(m, r), .report = r };
 
-    if (e.copy && external_each(e.copy->proto, embed_tensor, &e))
+    if (e.copy && external_each(e.copy->proto, embed_tensor, &e) && (!text || model_make_dense(e.copy, r)))
         return e.copy;
     model_free(e.copy);
     return NULL;
@@ -126,9 +126,9 @@ bool model_save_as(const struct model *m, const char *path, bool text, struct re
 
     if (!external_files_spare(m, path, r))
         return false;
-    if (!has_external(m) || (!text && external_files_stay(m, path)))
+    if (!text && (!has_external(m) || external_files_stay(m, path)))
         return write_model(m, path, text, r);
-    copy = embedded(m, r);
+    copy = whole(m, text, r);
     ok = copy && write_model(copy, path, text, r);
     model_free(copy);
     return ok;
@@ -147,9 +147,10 @@ static bool put_text(const struct model *m, const struct text_options *o, put_by
 bool model_put(const struct model *m, bool text, const struct text_options *o, put_bytes *put, void *to,
                struct report *r)
 {
-    struct model *copy = has_external(m) ? embedded(m, r) : NULL;
-    const struct model *whole = copy ? copy : m;
-    const bool ok = !failed(r) && (text ? put_text(whole, o, put, to, r) : proto_put(whole->proto, put, to, r));
+    const bool dense = text && !(o && o->most); /* for people, what is left out is told */
+    struct model *copy = dense || has_external(m) ? whole(m, dense, r) : NULL;
+    const struct model *from = copy ? copy : m;
+    const bool ok = !failed(r) && (text ? put_text(from, o, put, to, r) : proto_put(from->proto, put, to, r));
 
     model_free(copy);
     return ok;

@@ -28,9 +28,6 @@ static bool hold_strings(struct parse *p, struct constant *a, int64_t count, con
 
 static bool hold_tensor(struct parse *p, struct constant *a, const struct attr *from)
 {
-    if ((from->type != ATTR_TENSOR && from->type != ATTR_SPARSE_TENSOR) || !from->tensor ||
-        from->tensor->kind != TENSOR)
-        return parse_unsupported(p, "attribute '%s' is %s, must be a tensor", from->name, attr_type_name(from->type));
     a->value = *from->tensor;
     /* before opset 9 the standard has floats alone, but files have others */
     return !dtype_is_small(a->value.dtype) || output_may_be(p, 0, a->value.dtype);

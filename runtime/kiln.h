@@ -370,7 +370,7 @@ KILN_API kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, 
                                      kiln_error *err);
 /* A copy whose parameters without a value (graph inputs that the metadata name as "init.NAME", or that are read as
  * weights) are drawn by Keras' rules (https://keras.io/api/layers/initializers/); with `again`, those that have one
- * too. *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
+ * too, by the initialization of the file's training_info where it has one. *count, which may be NULL, is how many there were. Belongs to the caller. Errors: BAD_MODEL (an unknown rule),
  * UNSUPPORTED (a type other than float), NO_MEMORY. */
 KILN_API kiln_status kiln_model_initialize(kiln_model **out, const kiln_model *model, uint64_t seed, bool again,
                                            size_t *count, kiln_error *err);
@@ -1038,6 +1038,49 @@ KILN_API bool kiln_trainer_measures(const kiln_trainer *trainer, const kiln_data
  * than 16384 classes). */
 KILN_API kiln_status kiln_trainer_confusion(kiln_tensor **out, kiln_trainer *trainer, const kiln_dataset *data,
                                             int64_t batch, size_t k, double *values, kiln_error *err);
+
+/* -- training as a file says it -- */
+
+/* A model may say itself how it is trained, in its training_info (TrainingInfoProto,
+ * https://onnx.ai/onnx/repo-docs/IR.html): graphs of a step, and which initializers their outputs are assigned to. */
+typedef struct kiln_training kiln_training;
+
+/* How many training_info the file has; 0: it says nothing. */
+KILN_API size_t kiln_model_training_count(const kiln_model *model);
+/* Of the options the outputs are not looked at; `memory` is that of each graph that is run. The model is not needed
+ * afterwards. Errors: BAD_MODEL (there is no training_info, or it is not valid), UNSUPPORTED, LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_training_new(kiln_training **out, const kiln_model *model,
+                                       const kiln_session_options *options, kiln_error *err);
+KILN_API void kiln_training_free(kiln_training *training);
+/* What a step takes: inputs of the main graph first, then those of the algorithms, such as labels. */
+KILN_API size_t kiln_training_input_count(const kiln_training *training);
+KILN_API const kiln_value_info *kiln_training_input(const kiln_training *training, size_t k);
+/* Assigns what the file's initialization graphs compute: a training from scratch. Nothing else runs them; without one
+ * it does nothing. Errors: those of a run. */
+KILN_API kiln_status kiln_training_initialize(kiln_training *training, kiln_error *err);
+/* A step on inputs[k] for input k: for each training_info in the order of the file the main graph and its algorithm are
+ * run as one graph, then all its updates are assigned at once. Whole or not at all. Errors: BAD_DATA (inputs), those of a
+ * run, BAD_MODEL (an update of another type than the initializer), RUN_FAILED (one that is not finite where the value was). */
+KILN_API kiln_status kiln_training_step(kiln_training *training, const kiln_tensor *const *inputs, kiln_error *err);
+KILN_API int64_t kiln_training_steps(const kiln_training *training);
+/* The algorithms' outputs that nothing is assigned from, such as the loss; what they were in the latest step. They belong
+ * to the training, until the next step. NULL where k is not below the count, the tensor also before the first step. */
+KILN_API size_t kiln_training_result_count(const kiln_training *training);
+KILN_API const char *kiln_training_result_name(const kiln_training *training, size_t k);
+KILN_API const kiln_tensor *kiln_training_result(const kiln_training *training, size_t k);
+/* What is assigned to, by name: a copy, which belongs to the caller. Errors: BAD_ARGUMENT (there is none of that name),
+ * NO_MEMORY. */
+KILN_API kiln_status kiln_training_get(kiln_tensor **out, const kiln_training *training, const char *name,
+                                       kiln_error *err);
+/* Epochs of steps: what the data hold is for the main graph's inputs, what is to be predicted is for those of the
+ * algorithms. Of the options batch, epochs, steps_per_epoch, in_order, seed and the callbacks count, another one is
+ * BAD_ARGUMENT. Measures are the results: NaN for one that is no single number; the loss is the first. Errors: as those of
+ * kiln_trainer_fit. */
+KILN_API kiln_status kiln_training_fit(kiln_training *training, const kiln_dataset *data,
+                                       const kiln_fit_options *options, int64_t *ran, kiln_error *err);
+/* The model with what was learned, its training_info included, whose state it holds: training goes on from there. Belongs
+ * to the caller. Errors: NO_MEMORY, LIMIT. */
+KILN_API kiln_status kiln_training_export(kiln_model **out, const kiln_training *training, kiln_error *err);
 
 /* -- adapting files to training -- */
 

@@ -13,7 +13,9 @@ enum { KEY_SEED = 256, KEY_AGAIN };
 static const struct argp_option argp_options[] = {
     { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 0 },
     { "seed", KEY_SEED, "N", 0, "(0)", 0 },
-    { "again", KEY_AGAIN, NULL, 0, "weights that the model has are drawn anew, too", 0 },
+    { "again", KEY_AGAIN, NULL, 0,
+      "weights that the model has are drawn anew, too: by the initialization of its training_info, where it has one",
+      0 },
     { 0 },
 };
 

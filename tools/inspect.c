@@ -71,7 +71,7 @@ static void put_header(const struct inspection *i, struct page *out)
         page_say(out, ", %s %lld", *domain ? domain : "ai.onnx", (long long)version);
     if (*m->producer_name)
         page_say(out, ", by %s %s", m->producer_name, m->producer_version);
-    page_add(out, "\n", 1);
+    page_say(out, kiln_model_training_count(i->model) ? ", says how it is trained (training_info)\n" : "\n");
 }
 
 static void put_interface(const struct inspection *i, struct page *out)

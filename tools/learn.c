@@ -371,10 +371,11 @@ static bool keep(struct learn *l, const struct learn_options *o)
 
 /* A model as it is written down, whose parameters have no values yet, is given them first; where nothing is to be
  * learned, that is an error, which the trainer tells. */
-static bool load_model(struct learn *l, const struct learn_options *o)
+bool learn_load(struct learn *l, const struct learn_options *o)
 {
-    l->model = o->draw ? open_filled_model(&l->command, o->model, o->trainer.seed, &l->drawn)
-                       : open_model(&l->command, o->model);
+    if (!l->model)
+        l->model = o->draw ? open_filled_model(&l->command, o->model, o->trainer.seed, &l->drawn)
+                           : open_model(&l->command, o->model);
     return l->model;
 }
 
@@ -403,7 +404,7 @@ static bool make_trainer(struct learn *l, const struct learn_options *o)
 
 bool learn_open(struct learn *l, const struct learn_options *o)
 {
-    if (!load_model(l, o))
+    if (!learn_load(l, o))
         return false;
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
     if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !keep(l, o) || !augment(l, o) ||

@@ -49,6 +49,8 @@ struct learn {
 
 /* `l` is zero but for its command, which has been started; on failure its error tells why. learn_close in any case. */
 bool learn_open(struct learn *l, const struct learn_options *o);
+/* Its first part: the model alone, which is there then. */
+bool learn_load(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
 /* The options of outputs, for a list of struct argp_option. */

@@ -1,4 +1,5 @@
 /* kiln train: a model on a data set. */
+#include "file_training.h"
 #include "finder.h"
 #include <float.h>
 #include <signal.h>
@@ -431,7 +432,9 @@ static int run(int argc, char **argv)
         argp_options,
         parse_option,
         "MODEL",
-        "Train a model. What trains and which loss is used goes by the model and is said."
+        "Train a model. What trains and which loss is used goes by the model and is said. A model whose training_info "
+        "says "
+        "how it is trained is trained so, unless --loss or --optimizer is given."
         "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nSchedules, of "
         "step t from 0:\n{schedules:}\nOn a plateau:\n{plateau:}\nRegularizers:\n{regularizers:}\nMetrics:\n{metrics:}"
         "\nAugmentation:\n{augmentation:}",
@@ -459,8 +462,11 @@ static int run(int argc, char **argv)
         return -KILN_NO_MEMORY;
     o.learn.trainer.profile = o.profile;
     c->limits = o.learn.limits;
-    ok = command_start(c, o.learn.threads) && training_claim(&o, c) && learn_open(&l, &o.learn) &&
-         (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
+    ok = command_start(c, o.learn.threads) && training_claim(&o, c) && learn_load(&l, &o.learn);
+    if (ok && file_trains_itself(l.model, &o))
+        ok = file_training_run(&o, c, l.model, &caught);
+    else
+        ok = ok && learn_open(&l, &o.learn) && (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
     learn_close(&l);
     code = command_end(c, ok);
     training_release(&o);

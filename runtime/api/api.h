@@ -49,6 +49,8 @@ static inline struct budget *context_total(kiln_context *context)
  * `partial` one that cannot be built, because of what is in it, is none. */
 kiln_status api_end_model(kiln_model **out, struct model *m, kiln_context *context, bool partial, struct report *r,
                           kiln_error *err);
+/* What a value declares; names and dimensions belong to its graph. */
+void api_describe_value(kiln_value_info *to, const struct value *v);
 /* Is it a model that can be run? */
 kiln_status api_check_model(const kiln_model *model, kiln_error *err);
 

@@ -17,7 +17,7 @@ static void describe_type(kiln_value_info *to, const struct tensor *t)
         to->element[k] = (kiln_element){ (kiln_kind)t->element[k].kind, (kiln_dtype)t->element[k].key };
 }
 
-static void describe(kiln_value_info *to, const struct value *v)
+void api_describe_value(kiln_value_info *to, const struct value *v)
 {
     *to = (kiln_value_info){ .name = v->name, .rank = KILN_ANY, .optional = v->initializer };
     if (!v->has_type)
@@ -63,13 +63,13 @@ static bool describe_graph(kiln_model *m, struct report *r)
     if (!m->inputs || !m->outputs)
         return false;
     for (size_t k = 0; k < g->input_count; k++)
-        describe(&m->inputs[k], g->inputs[k]);
+        api_describe_value(&m->inputs[k], g->inputs[k]);
     for (size_t k = 0; k < m->model->default_count; k++) {
-        describe(&m->inputs[g->input_count + k], m->model->defaults[k]);
+        api_describe_value(&m->inputs[g->input_count + k], m->model->defaults[k]);
         m->inputs[g->input_count + k].optional = true;
     }
     for (size_t k = 0; k < g->output_count; k++) {
-        describe(&m->outputs[k], g->outputs[k]);
+        api_describe_value(&m->outputs[k], g->outputs[k]);
         m->outputs[k].place = k;
     }
     return find_places(m, r);

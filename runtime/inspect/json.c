@@ -13,6 +13,7 @@ static void put_model(struct json *j, const struct model *model)
     json_string(j, "producer_version", or_empty(m->producer_version));
     json_string(j, "domain", or_empty(m->domain));
     json_int(j, "model_version", m->model_version);
+    json_int(j, "training_info", (int64_t)m->n_training_info);
     json_open(j, "opsets", '[');
     for (size_t k = 0; k < m->n_opset_import; k++) {
         json_open(j, NULL, '{');

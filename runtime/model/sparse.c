@@ -210,6 +210,9 @@ bool model_make_dense(struct model *model, struct report *r)
     Onnx__ModelProto *p = model->proto;
     bool ok = !p->graph || dense_graph(&m, p->graph);
 
+    for (size_t k = 0; ok && k < p->n_training_info; k++)
+        ok = (!p->training_info[k]->initialization || dense_graph(&m, p->training_info[k]->initialization)) &&
+             (!p->training_info[k]->algorithm || dense_graph(&m, p->training_info[k]->algorithm));
     for (size_t k = 0; ok && k < p->n_functions; k++)
         ok = dense_nodes(&m, p->functions[k]->node, p->functions[k]->n_node);
     return ok;

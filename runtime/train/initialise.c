@@ -5,6 +5,7 @@
 #include "train/edit.h"
 #include "train/initialisers.h"
 #include "train/trainable.h"
+#include "train/training_info.h"
 #include <string.h>
 
 /* -- parameters -- */
@@ -191,13 +192,44 @@ static bool draw_again(struct drawing *g)
     return ok;
 }
 
+/* -- as the file says it -- */
+
+/* How many initializers the file's initialization graphs assign to. */
+static size_t count_assigned(const struct model *m)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < m->proto->n_training_info; k++)
+        count += m->proto->training_info[k]->n_initialization_binding;
+    return count;
+}
+
+static struct model *run_initializations(const struct model *m, uint64_t seed, struct report *r)
+{
+    const struct session_options o = {
+        .threads = 1, .memory = m->budget.limit, .seconds = m->budget.seconds, .total = m->budget.total, .seed = seed
+    };
+    struct training_info *t = training_info_new(m, &o, r);
+    struct model *made = t && training_info_initialize(t, r) ? training_info_export(t, r) : NULL;
+
+    training_info_free(t);
+    return made;
+}
+
+/* -- all of it -- */
+
 struct model *model_initialise(const struct model *m, const struct initialise_options *o, size_t *count,
                                struct report *r)
 {
-    struct model *copy = model_copy(m, r);
     struct drawing g = { .from = m, .options = o };
-    bool ok = copy;
+    struct model *copy;
+    bool ok;
 
+    *count = o->again ? count_assigned(m) : 0;
+    if (*count)
+        return run_initializations(m, o->seed, r);
+    copy = model_copy(m, r);
+    ok = copy;
     if (copy) {
         g.arena.budget = &copy->budget;
         map_init(&g.rules, &copy->budget);

@@ -11,7 +11,8 @@
 
 struct initialise_options {
     uint64_t seed;
-    bool again; /* initializers that the model has are drawn anew, too */
+    /* Initializers that the model has are drawn anew, too: by the initialization of its training_info, where it has one. */
+    bool again;
 };
 
 /* Graph inputs that are parameters become initializers. `m` must be built; the result is not yet. *count is how many

@@ -1,5 +1,6 @@
 #include "grad/backward.h"
 #include "ops/sequence.h"
+#include <string.h>
 
 /* -- what rules ask -- */
 
@@ -185,6 +186,9 @@ static bool differentiate(struct backward *b, const struct node *n)
     for (int k = 0; k < n->inputs; k++)
         if (n->in[k] && type_in(b, k)->kind == TENSOR && !tensor_known(type_in(b, k)))
             return backward_error(b, "input %d has a size that only running can tell: no gradient can be planned", k);
+    if (!n->def->gradient && n->op->domain && strcmp(n->op->domain, "kiln") == 0)
+        return backward_error(b, "a gradient of a gradient goes through %s, which cannot be differentiated again",
+                              n->op->name);
     if (!n->def->gradient)
         return backward_error(b, "has no gradient: %s",
                               n->def->no_gradient ? n->def->no_gradient : "not differentiable");

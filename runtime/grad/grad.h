@@ -30,6 +30,11 @@ struct graph *grad_of_node(const struct node *n, const struct tensor *const *typ
  * what comes from outside. */
 bool grad_expand(struct graph *g, const struct tensor *given, const bool *content, const struct plan_context *c);
 
+/* Nodes of private operators become what they are in operators of the standard (op_def.spell_out), so that gradients can be
+ * taken of what they compute. `given` and `content`, which may be NULL, are of the first `values` values. */
+bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *content, size_t values,
+                    const struct plan_context *c);
+
 /* Does any input of this node matter to its outputs differentiably? For those who only list operators without
  * gradient. */
 bool op_differentiable(const struct op_def *def);

@@ -41,24 +41,22 @@ static bool give_types(struct asked *a, const struct tensor *const *types)
     return true;
 }
 
-/* What flows into y: 1 for each element. */
-static struct value *ones(struct emitter *e, const struct tensor *y)
+/* The same number for each element of that type. */
+static struct value *all(struct emitter *e, const struct tensor *type, double number)
 {
-    struct value *const one = emit_scalar(e, y->dtype, 1);
+    struct value *const one = emit_scalar(e, type->dtype, number);
 
-    return y->rank ? emit(e, "Expand", "", 2, one, emit_ints(e, y->rank, y->dims)) : one;
+    return type->rank ? emit(e, "Expand", "", 2, one, emit_ints(e, type->rank, type->dims)) : one;
 }
 
-static bool flows(const struct asked *a, const struct grad_request *q)
+/* What is constant in pieces on each way to it has the gradient zero: that y depends on it was looked at when the node was
+ * read. */
+static bool fill(struct emitter *e, const struct grad_request *q)
 {
-    char where[WHERE_TEXT];
-
     for (size_t k = 0; k < q->count; k++)
         if (!q->gradient[k])
-            return fail(a->c->report, KILN_UNSUPPORTED, node_where(a->node, where),
-                        "no gradient flows from '%s' to '%s': it does not depend on it, or only in steps",
-                        a->graph->outputs[0]->name, q->wrt[k]->name);
-    return true;
+            q->gradient[k] = all(e, &q->types[q->wrt[k]->id], 0);
+    return !e->failed;
 }
 
 static bool build(struct asked *a, const struct tensor *types)
@@ -76,12 +74,12 @@ static bool build(struct asked *a, const struct tensor *types)
     if (ok && (!tensor_known(&types[y->id]) || !dtype_is_float(types[y->id].dtype)))
         return fail(r, KILN_UNSUPPORTED, node_where(a->node, where), "'%s' is %s, must be float, and of a known shape",
                     y->name, tensor_text(&types[y->id], text));
-    flow = ok ? ones(&e, &types[y->id]) : NULL;
+    flow = ok ? all(&e, &types[y->id], 1) : NULL;
     q.seed_gradient = &flow;
     for (int k = 0; flow && k < a->node->slots; k++)
         if (a->node->out[k])
             wrt[q.count++] = g->inputs[k];
-    ok = flow && grad_build(&q, a->c) && flows(a, &q);
+    ok = flow && grad_build(&q, a->c) && fill(&e, &q);
     g->output_count = 0;
     for (size_t k = 0; ok && k < q.count; k++)
         ok = graph_add_output(g, got[k]);
@@ -108,7 +106,11 @@ struct graph *grad_of_node(const struct node *n, const struct tensor *const *typ
     struct arena scratch = { .budget = c->budget };
     struct asked a = { .node = n, .graph = copy(n, around, arena, c->report), .c = c, .scratch = &scratch };
     struct program *known = NULL;
-    bool ok = a.graph && give_types(&a, types) && grad_expand(a.graph, a.given, a.content, c) && give_types(&a, types);
+    const size_t values = a.graph ? a.graph->value_count : 0;
+    bool ok = a.graph && give_types(&a, types) && grad_expand(a.graph, a.given, a.content, c);
+
+    ok = ok && grad_spell_out(a.graph, a.given, a.content, values, c); /* what was put in is differentiated again */
+    ok = ok && give_types(&a, types);
 
     if (ok)
         known = plan_types(a.graph, a.given, a.content, c);

@@ -76,6 +76,20 @@ bool copy_run(struct step *s);
 /* dL/d(input 0) by a private node with inputs (gradient of the output, saved) and the attributes of this one. */
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved);
 
+/* What a unary operator's slope is emitted of: its input or its output, as the operator saved it. */
+struct slope {
+    struct emitter *e;
+    struct value *of;
+    enum dtype dtype; /* of both */
+    struct numbers numbers;
+};
+typedef struct value *emit_slope(const struct slope *s);
+/* The gradient's node spelled out: dy times the slope. */
+bool unary_spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out,
+                     emit_slope *slope, struct numbers numbers);
+/* A number of the slope's type. */
+struct value *slope_number(const struct slope *s, double number);
+
 /* What unary_formula.h made, in the rows of an operator. */
 #define UNARY_PARTS .infer = unary_infer, .run = run, .chain = &chain, .gradient = gradient, .flags = OP_ELEMENTWISE
 /* The same where the output is constant in pieces. */
@@ -115,10 +129,11 @@ bool unary_gradient(struct backward *b, const struct op *grad, struct value *sav
     }
 
 /* A row of the operator behind unary_gradient. */
-#define UNARY_GRAD_ROW(attributes_size, runner, rule)                                                                  \
+#define UNARY_GRAD_ROW(attributes_size, runner, rule, spelling)                                                        \
     {                                                                                                                  \
         .since = 1, .signature = "T dy, T saved -> T dx", .types = "T: floats bf16", .attrs_size = attributes_size,    \
-        .infer = unary_infer, .run = runner, .no_gradient = "is a gradient itself", .chain = rule                      \
+        .infer = unary_infer, .run = runner, .no_gradient = "is a gradient itself", .chain = rule,                     \
+        .spell_out = spelling                                                                                          \
     }
 
 /* Max and Min: the gradient goes to the inputs that the output equals; where several do, each gets the same part of

@@ -121,7 +121,7 @@ static const struct chain_rule grad_chain = { &formula_gelu_of_x, 1, 0, read_gra
 static const struct op gelu_grad = {
     .name = "GeluGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct gelu), run_grad, &grad_chain), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct gelu), run_grad, &grad_chain, NULL), { 0 } },
 };
 
 static bool gradient(struct backward *b)

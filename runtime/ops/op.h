@@ -338,6 +338,10 @@ struct op_def {
      * what becomes of n->out[k]; not needed where that is NULL. Types are still checked by the signature, messages
      * still name this node. */
     bool (*expand)(struct emitter *e, const struct node *n, struct value **out);
+    /* Of a private row, beside all that: nodes that compute the same, with the rules of gradients that it has not; in[] are
+     * the types of its inputs, NULL where left out. out[k] as above. Used where a gradient is differentiated again. NULL: it
+     * cannot be. */
+    bool (*spell_out)(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out);
     bool (*infer)(struct infer *i);
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
     bool (*gradient)(struct backward *b);

@@ -93,7 +93,7 @@ static bool run_dslope(struct step *s)
 static const struct op prelu_grad_slope = {
     .name = "PReluGradSlope",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_dslope, NULL), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_dslope, NULL, NULL), { 0 } },
 };
 
 static bool gradient(struct backward *b)

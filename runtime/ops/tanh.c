@@ -5,11 +5,17 @@
 #define NAME     tanh
 #define VALUE    TANH(x)
 #define DX_OF_Y  (dy * (1 - y * y))
+#define SLOPE_OF_Y slope
 #define RISES    true
 #define WORK     EXPONENTIAL
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return emit(s->e, "Sub", "", 2, slope_number(s, 1), emit(s->e, "Mul", "", 2, s->of, s->of));
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -19,6 +19,8 @@
  *             `gradient`, whose nodes are OPERATOR with "Grad" behind it; UNARY_PARTS names them, or UNARY_PARTS_FLAT
  *             where the gradient is zero (elementwise.h)
  *   NUMBERS   where it is defined, its attributes are struct numbers
+ *   SLOPE_OF_X, SLOPE_OF_Y
+ *             a function that emits the slope (struct slope), for gradients of gradients: DX_OF_X and DX_OF_Y without dy
  *   Y_TELLS   with both gradients: where this, of alpha and beta, is true, y is what is saved, else x
  *
  * and forgets all of them. */
@@ -142,6 +144,8 @@ static bool GLUE(NAME, _, rises)(struct numbers of)
 #undef OPERATOR
 #undef NUMBERS
 #undef Y_TELLS
+#undef SLOPE_OF_X
+#undef SLOPE_OF_Y
 #undef PROPERTY_OF_X
 #undef PROPERTY_OF_Y
 #undef PROPERTY_RISES

@@ -23,6 +23,27 @@ static bool run(struct step *s)
 
 static const struct chain_rule chain = { &GLUE(formula_, NAME, ), 0, CHAIN_NOTHING, READER };
 
+#ifdef SLOPE_OF_X
+static emit_slope SLOPE_OF_X; /* what follows in the file */
+static bool spell_of_x(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    return unary_spell_out(e, n, in, out, SLOPE_OF_X, numbers_of(n->attrs));
+}
+#define SPELL_OF_X spell_of_x
+#else
+#define SPELL_OF_X NULL
+#endif
+#ifdef SLOPE_OF_Y
+static emit_slope SLOPE_OF_Y;
+static bool spell_of_y(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    return unary_spell_out(e, n, in, out, SLOPE_OF_Y, numbers_of(n->attrs));
+}
+#define SPELL_OF_Y spell_of_y
+#else
+#define SPELL_OF_Y NULL
+#endif
+
 #ifdef DX_OF_X
 static bool run_of_x(struct step *s)
 {
@@ -38,7 +59,7 @@ static const struct op grad_of_x = {
     .name = OPERATOR "Grad",
 #endif
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(ATTRS_SIZE, run_of_x, &chain_of_x), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(ATTRS_SIZE, run_of_x, &chain_of_x, SPELL_OF_X), { 0 } },
 };
 #endif
 
@@ -53,7 +74,7 @@ static const struct chain_rule chain_of_y = { &GLUE(formula_, NAME, _of_y), 1, 0
 static const struct op grad_of_y = {
     .name = OPERATOR "Grad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(ATTRS_SIZE, run_of_y, &chain_of_y), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(ATTRS_SIZE, run_of_y, &chain_of_y, SPELL_OF_Y), { 0 } },
 };
 #endif
 
@@ -78,5 +99,7 @@ static bool gradient(struct backward *b)
     return unary_gradient(b, &grad_of_x, forward_in(b, 0));
 }
 #endif
+#undef SPELL_OF_X
+#undef SPELL_OF_Y
 #undef READER
 #undef ATTRS_SIZE

@@ -3,8 +3,10 @@
  * against central differences. */
 #include "walk.h"
 #include "case.h"
+#include "grad/grad.h"
 #include "kernels/kernels.h"
 #include "ops/rank.h"
+#include "plan/given.h"
 #include "require.h"
 #include "unit.h"
 #include <math.h>
@@ -318,6 +320,45 @@ static void compare_gradient(struct case_graph *c, const struct tensor *g, int i
     }
 }
 
+/* What private nodes of the gradient are spelled out as computes the same. */
+static void check_spelled_out(struct case_graph *c, struct case_gradients *d, struct frame *f)
+{
+    const struct plan_context pc = {
+        .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
+    };
+    const size_t values = d->graph->value_count;
+    struct tensor *tensors = given_types(d->graph, &c->arena, &c->report);
+    struct frame *spelled;
+
+    for (int k = 0; tensors && k < c->inputs; k++)
+        if (c->in_value[k])
+            tensors[c->in_value[k]->id] = c->in[k].t;
+    require(tensors && grad_spell_out(d->graph, tensors, NULL, values, &pc), "spelled out: %s: %s",
+            c->report.error.where, c->report.error.message);
+    spelled = case_frame(c, d->graph);
+    require(spelled && frame_run(spelled, &c->report), "spelled out: %s: %s", c->report.error.where,
+            c->report.error.message);
+    for (size_t k = 0; k < d->count; k++) {
+        const struct tensor *was = frame_get(f, d->gradient[k]), *is = frame_get(spelled, d->gradient[k]);
+        const double within = was->dtype == F64 && case_in_doubles(c, &c->in[d->of[k]].t) ? 1e-9 : 1e-3;
+
+        require(same_type(was, is), "spelled out, the gradient of input %d has another type", d->of[k]);
+        for (int64_t i = 0; i < tensor_count(was); i++)
+            require(fabs(case_value(was, i) - case_value(is, i)) <= within * (1 + fabs(case_value(was, i))),
+                    "spelled out, the gradient of input %d[%lld] is %.12g, must be %.12g", d->of[k], (long long)i,
+                    case_value(is, i), case_value(was, i));
+    }
+    frame_free(spelled);
+}
+
+static bool has_spelling(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (g->nodes[k]->def->spell_out)
+            return true;
+    return false;
+}
+
 static void check_gradient(const struct op *op, const struct op_def *def, const struct op_case *oc)
 {
     const struct case_variant v = { .all_f64 = true };
@@ -332,6 +373,8 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
     for (size_t k = 0; k < d.count; k++)
         compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
+    if (has_spelling(d.graph))
+        check_spelled_out(&c, &d, f);
     frame_free(f);
     case_gradients_release(&d);
     end_run(&c, NULL);

@@ -236,8 +236,8 @@ KILN_API kiln_status kiln_tensor_new_random(kiln_tensor **out, kiln_dtype dtype,
  * (what is no such message), UNSUPPORTED. */
 KILN_API kiln_status kiln_tensor_read(kiln_tensor **out, const char *path, kiln_kind kind, kiln_context *context,
                                       kiln_error *err);
-/* Writes a tensor of numbers as .npy, the file whole or not at all. The context may be NULL. Errors: UNSUPPORTED (what
- * NumPy has no type for), IO, NO_MEMORY. */
+/* Writes a tensor, the file whole or not at all: as a TensorProto where the name ends in .pb, else as .npy. The context
+ * may be NULL. Errors: UNSUPPORTED (what NumPy has no type for, as .npy), IO, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_write(const kiln_tensor *tensor, const char *path, kiln_context *context,
                                        kiln_error *err);
 /* A copy that belongs to the caller, strings and items included: for an output that is to outlive the next run. Errors:
@@ -815,6 +815,9 @@ typedef struct kiln_trainer_options {
     /* What is exported says which loss was asked for, and which reads logits, in its metadata ("kiln.loss.OUTPUT"): who
      * trains or measures it next takes that where nothing else is said. */
     bool remember;
+    /* Memory for time: what a step would keep for its way back is made again, a segment of the network at a time (Chen and
+     * others, arXiv:1604.06174). What is learned has the same bits. */
+    bool recompute;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -1268,7 +1271,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false, NULL }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false, false }
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -7,7 +7,7 @@ enum { LEAST_RUNS = 3, MOST_RUNS = 10000, WARM_UP = 2, PROFILED = 5, CPU_TEXT = 
 
 struct options {
     const char *model, *optimizer;
-    bool train, nodes, brief, exact;
+    bool train, nodes, brief, exact, recompute;
     int64_t batch;
     struct shapes shapes;
     int threads;
@@ -114,6 +114,7 @@ static bool start_trainer(struct bench *b)
     o.context = c->context;
     o.optimizer = b->o->optimizer;
     o.exact = b->o->exact;
+    o.recompute = b->o->recompute;
     o.seconds = b->o->limits.seconds;
     kiln_trainer_new(&b->trainer, b->model, &o, &c->err);
     kiln_model_free(b->model); /* the trainer has its own */
@@ -314,7 +315,7 @@ static void release(struct bench *b)
 
 /* -- the verb -- */
 
-enum { KEY_TRAIN = 256, KEY_DURATION, KEY_NODES, KEY_BRIEF, KEY_EXACT };
+enum { KEY_TRAIN = 256, KEY_DURATION, KEY_NODES, KEY_BRIEF, KEY_EXACT, KEY_RECOMPUTE };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -345,6 +346,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_EXACT:
         o->exact = true;
         return 0;
+    case KEY_RECOMPUTE:
+        o->recompute = true;
+        return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->limits;
         state->child_inputs[1] = &o->shapes;
@@ -371,6 +375,7 @@ static int run(int argc, char **argv)
         { "nodes", KEY_NODES, NULL, 0, "tell each node, not each operator", 0 },
         { "brief", KEY_BRIEF, NULL, 0, "leave the operators out", 0 },
         { "exact", KEY_EXACT, NULL, 0, "no ways that are faster and round worse", 0 },
+        { "recompute", KEY_RECOMPUTE, NULL, 0, "with --train: what a step keeps for its way back is made again", 0 },
         { 0 },
     };
     const struct argp argp = {

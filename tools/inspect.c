@@ -8,7 +8,7 @@ enum form { FORM_TABLE, FORM_TEXT, FORM_PLAN, FORM_DOT, FORM_JSON };
 struct options {
     const char *model;
     enum form form;
-    bool full, train;
+    bool full, train, recompute;
     int64_t batch;
     struct shapes shapes;
     struct limits limits;
@@ -298,6 +298,7 @@ static bool put_training_plan(struct inspection *i, struct page *out)
     o.context = i->command.context;
     o.seconds = i->o->limits.seconds;
     o.diagnostic = tell_nothing;
+    o.recompute = i->o->recompute;
     if (kiln_trainer_new(&t, i->model, &o, err) != KILN_OK)
         return false;
     ok = kiln_trainer_plan(t, told > 0 ? told : i->o->batch, page_write, out, err) == KILN_OK;
@@ -352,7 +353,27 @@ static bool put_form(struct inspection *i, struct page *out)
 
 /* -- the verb -- */
 
-enum { OPTION_FULL = 256, OPTION_TRAIN };
+enum { OPTION_FULL = 256, OPTION_TRAIN, OPTION_RECOMPUTE };
+
+/* What would do nothing is a mistake. */
+static void check_options(struct options *o, struct argp_state *state)
+{
+    if (o->full && o->form != FORM_TEXT)
+        argp_error(state, "--full needs --text");
+    if ((o->train || o->batch) && o->form != FORM_PLAN)
+        argp_error(state, "--%s needs --plan", o->train ? "train" : "batch");
+    if (!o->batch)
+        o->batch = 1;
+    if (o->recompute && !o->train)
+        argp_error(state, "--recompute needs --train");
+}
+
+static void set_form(struct options *o, enum form form, struct argp_state *state)
+{
+    if (o->form && o->form != form)
+        argp_error(state, "--dot, --json, --plan and --text exclude each other");
+    o->form = form;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -360,22 +381,25 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case 't':
-        o->form = FORM_TEXT;
+        set_form(o, FORM_TEXT, state);
         return 0;
     case 'p':
-        o->form = FORM_PLAN;
+        set_form(o, FORM_PLAN, state);
         return 0;
     case 'd':
-        o->form = FORM_DOT;
+        set_form(o, FORM_DOT, state);
         return 0;
     case 'j':
-        o->form = FORM_JSON;
+        set_form(o, FORM_JSON, state);
         return 0;
     case 'b':
         o->batch = option_number(state, "batch", arg, 1, INT32_MAX);
         return 0;
     case OPTION_TRAIN:
         o->train = true;
+        return 0;
+    case OPTION_RECOMPUTE:
+        o->recompute = true;
         return 0;
     case OPTION_FULL:
         o->full = true;
@@ -390,6 +414,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_NO_ARGS:
         argp_usage(state);
         return 0;
+    case ARGP_KEY_END:
+        check_options(o, state);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -402,6 +429,7 @@ static int run(int argc, char **argv)
         { "full", OPTION_FULL, NULL, 0, "with --text: all values of all tensors, so that it can be read back", 1 },
         { "plan", 'p', NULL, 0, "the program that is run: steps, places in memory, what was folded", 1 },
         { "train", OPTION_TRAIN, NULL, 0, "with --plan: a training step (Adam's), not inference", 1 },
+        { "recompute", OPTION_RECOMPUTE, NULL, 0, "with --train: what it keeps for its way back is made again", 1 },
         { "batch", 'b', "N", 0,
           "with --plan: for this first dimension, where the model leaves it open (1); other dimensions are 1, or what "
           "--shape says",
@@ -420,7 +448,7 @@ static int run(int argc, char **argv)
         NULL,
         NULL
     };
-    struct options o = { .batch = 1 };
+    struct options o = { 0 };
     static struct inspection i;
     struct page page = { .command = &i.command };
     bool ok;

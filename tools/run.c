@@ -56,7 +56,8 @@ static bool give_file(struct run *r, char *argument)
     input = find_input(r, argument, &place);
     if (!input)
         return command_fail(c, KILN_BAD_ARGUMENT, NULL, "the model has no input '%s'", argument);
-    kiln_tensor_free(r->tensors[place]);
+    if (r->tensors[place])
+        return command_fail(c, KILN_BAD_ARGUMENT, NULL, "input '%s' is given twice", argument);
     r->read[r->read_count++] = place;
     return kiln_tensor_read(&r->tensors[place], equals + 1, input->kind, c->context, &c->err) == KILN_OK;
 }
@@ -93,7 +94,8 @@ static bool give_random(struct run *r, size_t k)
     r->tensors[k] = random_input(&r->command, &input, 1, r->o->seed, (int32_t)k);
     if (!r->tensors[k])
         return false;
-    say("input %s %s: random\n", input.name, kiln_tensor_text(r->tensors[k], type, sizeof type));
+    say("input %s %s: %s\n", input.name, kiln_tensor_text(r->tensors[k], type, sizeof type),
+        input.dtype == KILN_COMPLEX64 || input.dtype == KILN_COMPLEX128 ? "zeros" : "random");
     return true;
 }
 
@@ -135,18 +137,18 @@ static bool run_session(struct run *r)
 
 /* -- outputs -- */
 
-/* What .npy has for it: tensors of numbers. All else is written as JSON. */
-static bool is_numbers(kiln_kind kind, kiln_dtype dtype)
+/* Tensors of numbers are written as .npy, of those that NumPy has no type for as messages, all else as JSON. */
+static const char *form_of(kiln_kind kind, kiln_dtype dtype)
 {
-    return kind == KILN_TENSOR && dtype != KILN_STRING;
+    return kind != KILN_TENSOR || dtype == KILN_STRING ? "json" : dtype >= KILN_BFLOAT16 ? "pb" : "npy";
 }
 
-/* DIR/NAME.npy of an output, or .json; freed by the caller, NULL with an error. */
-static char *output_path(struct run *r, size_t k, bool numbers)
+/* DIR/NAME.npy of an output, or .pb or .json; freed by the caller, NULL with an error. */
+static char *output_path(struct run *r, size_t k, const char *form)
 {
     char *path;
 
-    if (asprintf(&path, numbers ? "%s/%s.npy" : "%s/%s.json", r->o->output, r->files[k]) >= 0)
+    if (asprintf(&path, "%s/%s.%s", r->o->output, r->files[k], form) >= 0)
         return path;
     command_no_memory(&r->command);
     return NULL;
@@ -155,7 +157,7 @@ static char *output_path(struct run *r, size_t k, bool numbers)
 static bool claim_output(struct run *r, size_t k)
 {
     const kiln_value_info *v = kiln_model_output(r->model, k);
-    char *path = output_path(r, k, is_numbers(v->kind, v->dtype));
+    char *path = output_path(r, k, form_of(v->kind, v->dtype));
     const bool ok = path && kiln_file_claim(r->command.context, path, KILN_FILE_OUTPUT, &r->command.err) == KILN_OK;
 
     free(path);
@@ -182,15 +184,15 @@ static bool claim_outputs(struct run *r)
 
 static bool save_output(struct run *r, size_t k, const kiln_tensor *t)
 {
-    const bool numbers = is_numbers(kiln_tensor_kind(t), kiln_tensor_dtype(t));
+    const char *form = form_of(kiln_tensor_kind(t), kiln_tensor_dtype(t));
     struct command *c = &r->command;
     char *path;
     bool ok;
 
     if (!r->files || !*r->files[k])
         return true;
-    path = output_path(r, k, numbers);
-    ok = path && (numbers ? kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK : value_save(c, t, path));
+    path = output_path(r, k, form);
+    ok = path && (*form == 'j' ? value_save(c, t, path) : kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK);
     if (ok)
         say("  saved %s\n", path);
     free(path);
@@ -295,7 +297,10 @@ static int run(int argc, char **argv)
         { "input", 'i', "NAME=FILE", 0,
           "an input, from a .npy or a .pb file; those not given are random, and it is said", 0 },
         { "output", 'o', "DIR", 0,
-          "write the outputs to DIR/NAME.npy, what is no tensor of numbers to DIR/NAME.json, and say where", 0 },
+          "write the outputs to DIR/NAME.npy, numbers that NumPy has no type for to DIR/NAME.pb, what is no tensor of "
+          "numbers to "
+          "DIR/NAME.json, and say where",
+          0 },
         { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
         { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
         { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },

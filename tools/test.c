@@ -319,10 +319,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->expect = arg;
         return 0;
     case 'r':
-        o->test.tolerance.relative = strtod(arg, NULL);
+        o->test.tolerance.relative = option_real(state, "rtol", arg, 0, 1e6);
         return 0;
     case 'a':
-        o->test.tolerance.absolute = strtod(arg, NULL);
+        o->test.tolerance.absolute = option_real(state, "atol", arg, 0, 1e30);
         return 0;
     case KEY_EXACT:
         o->test.exact = true;

@@ -36,19 +36,23 @@ static void give(struct case_run *c, const kiln_value_info *input, kiln_tensor *
 
 static bool run_and_compare(struct case_run *c, const char *directory, const char *pattern)
 {
+    const size_t outputs = kiln_model_output_count(c->model);
     kiln_error *err = &c->command.err;
 
     if (kiln_session_run(c->session, c->count, c->names, (const kiln_tensor *const *)c->tensors, err) != KILN_OK)
         return false;
-    for (size_t k = 0; k < kiln_model_output_count(c->model); k++) {
+    for (size_t k = 0; k <= outputs; k++) {
         const kiln_tensor *got = kiln_session_output(c->session, k);
         kiln_tensor *expected;
         char path[PATH_TEXT];
         bool same;
 
         snprintf(path, sizeof path, pattern, directory, k);
-        if (!is_file(path))
-            continue;
+        if (is_file(path) != (k < outputs))
+            return command_fail(&c->command, KILN_BAD_DATA, path, "%s, the model has %zu outputs",
+                                k < outputs ? "is not there" : "is there", outputs);
+        if (k == outputs)
+            break;
         if (kiln_tensor_read(&expected, path, kiln_tensor_kind(got), c->command.context, err) != KILN_OK)
             return false;
         same = same_value(got, expected, c->o->tolerance, c->why);

@@ -24,6 +24,7 @@ enum {
     KEY_UNTIE,
     KEY_PROFILE,
     KEY_EXACT,
+    KEY_RECOMPUTE,
     KEY_TRAINABLE,
     KEY_INITIAL_EPOCH,
     KEY_STEPS_PER_EPOCH,
@@ -109,6 +110,8 @@ static const struct argp_option argp_options[] = {
     { "seed", KEY_SEED, "N", 0, "of initial values, order, augmentation and Dropout (0)", 3 },
     { "threads", 't', "N", 0, "(one for each CPU)", 3 },
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 3 },
+    { "recompute", KEY_RECOMPUTE, NULL, 0,
+      "memory for time: what a step keeps for its way back is made again; the result is the same", 3 },
 
     { NULL, 0, NULL, 0, "What is kept of it:", 4 },
     { "output", 'o', "FILE", 0, "where the trained model goes; text where it ends in .onnxtxt", 4 },
@@ -232,6 +235,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
                            state);
     case KEY_EXACT:
         l->trainer.exact = true;
+        return 0;
+    case KEY_RECOMPUTE:
+        l->trainer.recompute = true;
         return 0;
     case KEY_UNTIE:
         l->trainer.untie = true;

@@ -338,8 +338,8 @@ kiln_status kiln_tensor_write(const kiln_tensor *tensor, const char *path, kiln_
     if (!tensor || !path)
         return api_refuse(err, "%s is NULL", tensor ? "path" : "tensor");
     if (tensor->tensor.kind != TENSOR)
-        fail(&r, KILN_UNSUPPORTED, path, "only tensors can be written as .npy");
-    return api_end(&r, !failed(&r) && npy_save(&tensor->tensor, path, &b, &r), err);
+        fail(&r, KILN_UNSUPPORTED, path, "only tensors can be written");
+    return api_end(&r, !failed(&r) && tensor_save(&tensor->tensor, path, &b, &r), err);
 }
 
 /* -- looking -- */

@@ -90,6 +90,7 @@ static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_o
                                                 o->exclude_from_weight_decay_count, o->exclude_from_weight_decay },
                                   .untie = o->untie,
                                   .keep_gradients = o->keep_gradients,
+                                  .recompute = o->recompute,
                                   .measure = o->measure,
                                   .remember = o->remember,
                                   .schedule = o->schedule,

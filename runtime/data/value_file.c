@@ -140,6 +140,7 @@ static bool load_message(struct tensor *out, const char *path, enum kind kind, s
     struct arena arena = { .budget = heap->budget };
     struct heap made = { .budget = heap->budget };
     struct reading reading = { .arena = &arena, .heap = &made, .path = path, .report = r };
+    struct report quiet = { 0 };
     struct tensor there;
     uint8_t *bytes;
     void *message;
@@ -148,7 +149,10 @@ static bool load_message(struct tensor *out, const char *path, enum kind kind, s
 
     if (!file_read(path, 0, &bytes, &size, heap->budget, r))
         return false;
-    message = proto_unpack(d, bytes, size, NULL, heap->budget, r);
+    message = proto_unpack(d, bytes, size, NULL, heap->budget, &quiet);
+    if (!message)
+        fail(r, quiet.error.code, path, "is no %s, which a file must be that does not end in .npy: %s%s%s",
+             d->short_name, quiet.error.where, *quiet.error.where ? ": " : "", quiet.error.message);
     budget_free(heap->budget, bytes);
     ok = message && read_message(&reading, &there, kind, message) && heap_copy(heap, out, &there, r);
     message_free(message, heap->budget);
@@ -169,13 +173,38 @@ static bool load_npy(struct tensor *out, const char *path, struct heap *heap, st
     return ok;
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+    const size_t n = strlen(path), m = strlen(end);
+
+    return n >= m && strcmp(path + n - m, end) == 0;
+}
+
 bool value_load(struct tensor *out, const char *path, enum kind kind, struct heap *heap, struct report *r)
 {
-    const size_t n = strlen(path);
-
-    if (n < 4 || strcmp(path + n - 4, ".npy") != 0)
+    if (!ends_with(path, ".npy"))
         return load_message(out, path, kind, heap, r);
     if (kind != TENSOR)
         return fail(r, KILN_BAD_DATA, path, "holds a tensor, the value needed is none");
     return load_npy(out, path, heap, r);
+}
+
+/* -- write -- */
+
+static bool save_message(const struct tensor *t, const char *path, struct budget *b, struct report *r)
+{
+    Onnx__TensorProto *p = message_new(&onnx__tensor_proto__descriptor, b, r);
+    uint8_t *bytes = NULL;
+    size_t size;
+    const bool ok = p && tensor_to_proto(p, NULL, t, b, r) && proto_pack(p, &bytes, &size, b, r) &&
+                    file_write(path, bytes, size, r);
+
+    budget_free(b, bytes);
+    message_free(p, b);
+    return ok;
+}
+
+bool tensor_save(const struct tensor *t, const char *path, struct budget *b, struct report *r)
+{
+    return ends_with(path, ".pb") ? save_message(t, path, b, r) : npy_save(t, path, b, r);
 }

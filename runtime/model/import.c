@@ -1,6 +1,7 @@
 /* Messages to graph: names are resolved to values, nodes to rows of operators, calls of the model's functions to their
  * bodies. */
 #include "model/import.h"
+#include "ops/rank.h"
 
 /* -- opsets -- */
 
@@ -426,6 +427,23 @@ static bool list_defaults(struct model *m, struct report *r)
     return m->defaults;
 }
 
+/* Whoever reads the outputs goes by what is declared. */
+static bool check_outputs(const struct model *m, struct report *r)
+{
+    for (size_t k = 0; k < m->graph->output_count; k++) {
+        const Onnx__ValueInfoProto *v = m->proto->graph->output[k];
+        const enum dtype is = known_of(m->graph->outputs[k]).dtype;
+        struct tensor declared = { 0 };
+
+        if (v->type && !type_of_proto(&declared, v->type, v->name, r))
+            return false;
+        if (declared.kind == TENSOR && declared.dtype != UNDEFINED && is != UNDEFINED && is != declared.dtype)
+            return fail(r, KILN_BAD_MODEL, m->graph->path, "output '%s' is %s, and declared as %s", v->name,
+                        dtype_name(is), dtype_name(declared.dtype));
+    }
+    return true;
+}
+
 static bool build(struct model *m, struct report *r)
 {
     struct import im = { .model = m, .report = r };
@@ -445,7 +463,7 @@ static bool build(struct model *m, struct report *r)
     if (list_functions(&im))
         m->graph = import_graph(&im, p->graph, NULL, "main");
     forget_functions(&im);
-    if (m->graph && (!free_unread_inputs(m, r) || !list_defaults(m, r))) {
+    if (m->graph && (!check_outputs(m, r) || !free_unread_inputs(m, r) || !list_defaults(m, r))) {
         graph_release(m->graph);
         m->graph = NULL;
     }

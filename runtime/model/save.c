@@ -147,7 +147,8 @@ static bool put_text(const struct model *m, const struct text_options *o, put_by
 bool model_put(const struct model *m, bool text, const struct text_options *o, put_bytes *put, void *to,
                struct report *r)
 {
-    const bool dense = text && !(o && o->most); /* for people, what is left out is told */
+    const bool dense =
+        text && (!(o && o->most) || m->graph); /* of what cannot be built, people are told what is left out */
     struct model *copy = dense || has_external(m) ? whole(m, dense, r) : NULL;
     const struct model *from = copy ? copy : m;
     const bool ok = !failed(r) && (text ? put_text(from, o, put, to, r) : proto_put(from->proto, put, to, r));

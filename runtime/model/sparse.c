@@ -3,6 +3,7 @@
 #include "model/message.h"
 #include "model/model.h"
 #include "ops/registry.h"
+#include <stdio.h>
 #include <string.h>
 
 /* -- as a tensor -- */
@@ -67,6 +68,21 @@ static int64_t place_of(const struct sparse *s, const struct tensor *whole, int6
     return at;
 }
 
+/* "7", "[2,0]" */
+enum { INDEX_TEXT = 24 * MAX_RANK };
+static const char *index_text(const struct sparse *s, const struct tensor *whole, int64_t k, char text[INDEX_TEXT])
+{
+    const bool flat = s->indices.rank == 1;
+    const int64_t *index = (const int64_t *)s->indices.data + (flat ? k : k * whole->rank);
+    int n = snprintf(text, INDEX_TEXT, flat ? "%lld" : "[%lld", (long long)index[0]);
+
+    for (int d = 1; !flat && d < whole->rank; d++)
+        n += snprintf(text + n, (size_t)(INDEX_TEXT - n), ",%lld", (long long)index[d]);
+    if (!flat)
+        snprintf(text + n, (size_t)(INDEX_TEXT - n), "]");
+    return text;
+}
+
 static bool scatter(struct tensor *whole, const struct sparse *s)
 {
     const size_t size = dtype_size(whole->dtype);
@@ -74,15 +90,15 @@ static bool scatter(struct tensor *whole, const struct sparse *s)
 
     for (int64_t k = 0; k < s->values.dims[0]; k++) {
         const int64_t at = place_of(s, whole, k);
-        char got[TYPE_TEXT];
+        char got[TYPE_TEXT], index[INDEX_TEXT];
 
         if (at < 0)
-            return fail(s->report, KILN_BAD_MODEL, s->where, "index %lld of sparse tensor '%s' is outside of %s",
-                        (long long)k, s->name, tensor_text(whole, got));
+            return fail(s->report, KILN_BAD_MODEL, s->where, "value %lld of sparse tensor '%s' is at %s, outside of %s",
+                        (long long)k, s->name, index_text(s, whole, k, index), tensor_text(whole, got));
         if (at <= last)
             return fail(s->report, KILN_BAD_MODEL, s->where,
-                        "index %lld of sparse tensor '%s' is not behind the one before it, must ascend", (long long)k,
-                        s->name);
+                        "value %lld of sparse tensor '%s' is at %s, not behind the one before it: indices must ascend",
+                        (long long)k, s->name, index_text(s, whole, k, index));
         memcpy((char *)whole->data + (size_t)at * size, (const char *)s->values.data + (size_t)k * size, size);
         last = at;
     }

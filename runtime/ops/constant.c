@@ -82,7 +82,13 @@ static bool parse(struct parse *p, void *attrs)
                                attr_type_name(forms[k].type));
         found = a;
     }
-    return found ? read_value(p, attrs, found) : parse_error(p, "attribute 'value' is missing");
+    if (found)
+        return read_value(p, attrs, found);
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++)
+        if (attr_any(p, forms[k].name))
+            return parse_error(p, "attribute '%s' needs opset %d, and the model's is %d", forms[k].name, forms[k].since,
+                               parse_opset(p));
+    return parse_error(p, "attribute 'value' is missing");
 }
 
 /* -- plan -- */

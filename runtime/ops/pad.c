@@ -3,7 +3,7 @@
  * Adds pads[k] elements before and pads[k + axes] behind along each axis, or takes elements away where they are
  * negative. What is added is a constant, the nearest element (edge), or the input (after what is taken away) continued
  * as in a mirror (reflect: the outermost element stands once; further than its end it is mirrored again) or from its
- * other end (wrap).
+ * other end (wrap: since 19, but PyTorch's exporter writes it in 18, too).
  *
  * The gradient of constant is taken away again; the constant's is the sum over what was added. The other modes add each
  * element of dY to the element of dX that it came from. */
@@ -423,7 +423,7 @@ const struct op op_pad = {
             ROW_18(23, " ir11", parse_19, cases_19),
             ROW_18(21, " ir10", parse_19, cases_19),
             ROW_18(19, "", parse_19, cases_19),
-            ROW_18(18, "", parse_11, cases_18),
+            ROW_18(18, "", parse_19, cases_18),
             ROW_11(13, "all bf16"),
             ROW_11(11, "floats ints uints"),
             ROW(2, "floats", .signature = "T data -> T output", .parse = parse_2, .cases = cases_2),

@@ -6,8 +6,9 @@
  * stretches the weights when an axis shrinks.
  *
  * nearest moves elements of any type; linear and cubic compute in float for float and its halves, in double for double
- * and integers (rounded to nearest even, saturated). Sizes from scales are floor(size * scale) in float, as the
- * standard's own shape inference has them. The gradient for X is the adjoint sum; roi, scales and sizes must be known
+ * and integers (rounded to nearest even, saturated). Sizes from scales are floor(size * scale) in float, as
+ * onnxruntime, the reference and the standard's own shape inference have them, also of a region (tf_crop_and_resize), whose
+ * size the text would multiply by. The gradient for X is the adjoint sum; roi, scales and sizes must be known
  * when planning and have none. */
 #include "ops/convert.h"
 #include "ops/layout.h"
@@ -147,7 +148,7 @@ static bool sizes_from_scales(struct infer *i, struct layout *l, const int *axes
     for (int k = 0; k < count; k++) {
         const int d = axes[k];
         const float scale = float_at(scales, k);
-        const float size = floorf((float)l->in[d] * (float)(l->end[d] - l->start[d]) * scale);
+        const float size = floorf((float)l->in[d] * scale);
 
         if (!(scale > 0) || !isfinite(scale))
             return i && infer_error(i, "scales[%d] is %g, must be above 0", k, (double)scale);

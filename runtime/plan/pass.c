@@ -172,6 +172,7 @@ static const struct pass {
     { pass_residual, PASS_SESSION },
     { pass_relu, PASS_SESSION | PASS_BODIES },
     { pass_concat, PASS_SESSION },
+    { pass_segments, PASS_STEP },
     { pass_recompute, PASS_STEP },
     { pass_fuse, PASS_SESSION | PASS_EVALUATION | PASS_STEP | PASS_BODIES },
 };

@@ -27,6 +27,7 @@ struct rewrite {
     const struct tensor *given;
     const bool *kept;
     const struct forward_part *forward; /* for PASS_STEP */
+    bool segments;                      /* memory for time (pass_segments) */
     struct program *constants;          /* set by pass_constants: holds what was folded */
 };
 
@@ -99,6 +100,8 @@ struct forward_part {
     size_t nodes, values;        /* how many there were: the same ones are the first still */
 };
 bool pass_recompute(struct rewrite *w);
+/* Where the rewrite asks for it: what the backward part reads is made again, segment by segment, and not kept. */
+bool pass_segments(struct rewrite *w);
 /* Elementwise nodes become chains; the last of all passes. */
 bool pass_fuse(struct rewrite *w);
 

@@ -187,6 +187,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     if (!schedule_parse(&t->schedule, o->schedule, t->learning_rate, &t->arena, r))
         return false;
     t->keep_gradients = o->keep_gradients;
+    t->recompute = o->recompute;
     t->weighted = o->weighted;
     t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);

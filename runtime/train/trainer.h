@@ -61,6 +61,7 @@ struct trainer_options {
     struct parameter_patterns patterns;
     bool untie;           /* an initializer that several places read is trained as one for each */
     bool keep_gradients;  /* for trainer_gradient */
+    bool recompute;       /* memory for time: what a step keeps for its way back is made again (plan/pass_segments.c) */
     bool measure;         /* nothing trains, and need not: there are no steps */
     const char *schedule; /* of the learning rate; NULL: it stays as it is */
     size_t regularizers;
@@ -136,7 +137,7 @@ struct trainer {
     struct tensor rate; /* scalar, double: the learning rate, set before each step */
     double learning_rate;
     int64_t steps;
-    bool keep_gradients;
+    bool keep_gradients, recompute;
     struct training_program *programs;   /* by batch size */
     struct training_program *evaluation; /* inference and loss, for all batch sizes */
     struct training_program *prediction; /* inference alone, likewise */

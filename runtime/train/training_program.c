@@ -528,7 +528,7 @@ static bool add_backward(struct build *b)
     struct graph *g = b->program->graph;
     struct program *types = types_of(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
-    struct rewrite w = { .graph = g, .c = &c, .forward = &f };
+    struct rewrite w = { .graph = g, .c = &c, .forward = &f, .segments = b->trainer->recompute };
     const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
 
     program_free(types);

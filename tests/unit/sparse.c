@@ -150,32 +150,32 @@ static const struct {
     kiln_status code;
 } refused[] = {
     { "float[2] w = {1, 2}, int64[2] i = {0, 6}",
-      "index 1 of sparse tensor 'w' is outside of float[2,3]",
+      "value 1 of sparse tensor 'w' is at 6, outside of float[2,3]",
       2,
       { 2, 3 },
       KILN_BAD_MODEL },
     { "float[2] w = {1, 2}, int64[2] i = {-1, 5}",
-      "index 0 of sparse tensor 'w' is outside of float[2,3]",
+      "value 0 of sparse tensor 'w' is at -1, outside of float[2,3]",
       2,
       { 2, 3 },
       KILN_BAD_MODEL },
     { "float[1] w = {1}, int64[1,2] i = {1, 3}",
-      "index 0 of sparse tensor 'w' is outside of float[2,3]",
+      "value 0 of sparse tensor 'w' is at [1,3], outside of float[2,3]",
       2,
       { 2, 3 },
       KILN_BAD_MODEL },
     { "float[1] w = {1}, int64[1,2] i = {1, -1}",
-      "index 0 of sparse tensor 'w' is outside of float[2,3]",
+      "value 0 of sparse tensor 'w' is at [1,-1], outside of float[2,3]",
       2,
       { 2, 3 },
       KILN_BAD_MODEL },
     { "float[2] w = {1, 2}, int64[2] i = {3, 3}",
-      "index 1 of sparse tensor 'w' is not behind the one before it",
+      "value 1 of sparse tensor 'w' is at 3, not behind the one before it: indices must ascend",
       1,
       { 6 },
       KILN_BAD_MODEL },
     { "float[2] w = {1, 2}, int64[2,2] i = {1, 0, 0, 1}",
-      "index 1 of sparse tensor 'w' is not behind",
+      "value 1 of sparse tensor 'w' is at [0,1], not behind",
       2,
       { 2, 3 },
       KILN_BAD_MODEL },
@@ -223,7 +223,7 @@ START_TEST(a_sparse_tensor_that_cannot_be_is_refused)
 }
 END_TEST
 
-/* A text for people tells what it lacks. */
+/* A text for people tells what it lacks; of a model that can be built, that is nothing. */
 START_TEST(what_a_brief_text_leaves_out_is_told)
 {
     struct model *m = sparse_model("float[1] w = {1}, int64[1] i = {0}", 1, (int64_t[]){ 2 });
@@ -231,6 +231,9 @@ START_TEST(what_a_brief_text_leaves_out_is_told)
 
     expect_ok(model_put(m, true, &(struct text_options){ .most = 4 }, put, &brief, &report));
     ck_assert_ptr_nonnull(strstr(brief.data, "1 sparse_initializer of graphs"));
+    text_release(&brief);
+    expect_ok(model_build(m, &report) && model_put(m, true, &(struct text_options){ .most = 4 }, put, &brief, &report));
+    ck_assert_ptr_nonnull(strstr(brief.data, "float[2] w = {1, 0}"));
     text_release(&brief);
     model_free(m);
 }

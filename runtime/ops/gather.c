@@ -10,6 +10,7 @@
 #include "ops/move.h"
 #include "ops/rank.h"
 #include "tensor/half.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { DATA, INDICES };
@@ -218,6 +219,16 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* It is linear: dY gets what flows back to where it was added. */
+static bool gradient_of_grad(struct backward *b)
+{
+    char axis[32];
+
+    snprintf(axis, sizeof axis, "axis=%lld", (long long)((const struct gather_grad *)attrs_of(b))->axis);
+    give(b, 0, emit(emitter_of(b), "Gather", axis, 2, upstream(b, 0), forward_in(b, 1)));
+    return backward_ok(b);
+}
+
 static const struct op gather_grad = {
     .name = "GatherGrad",
     .domain = "kiln",
@@ -227,7 +238,7 @@ static const struct op gather_grad = {
                                        .attrs_size = sizeof(struct gather_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 

@@ -320,35 +320,40 @@ static void compare_gradient(struct case_graph *c, const struct tensor *g, int i
     }
 }
 
-/* What private nodes of the gradient are spelled out as computes the same. */
-static void check_spelled_out(struct case_graph *c, struct case_gradients *d, struct frame *f)
+/* What private nodes of the gradient are spelled out as computes the same. In a graph of its own: a frame's stays as it
+ * is. */
+static void check_spelled_out(struct case_graph *c, const struct op_case *oc, const struct case_gradients *first,
+                              struct frame *f)
 {
+    struct case_gradients d = { 0 };
     const struct plan_context pc = {
         .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
     };
-    const size_t values = d->graph->value_count;
-    struct tensor *tensors = given_types(d->graph, &c->arena, &c->report);
+    struct tensor *tensors;
     struct frame *spelled;
 
+    require(case_differentiate(c, oc, &d), "%s: %s", c->report.error.where, c->report.error.message);
+    tensors = given_types(d.graph, &c->arena, &c->report);
     for (int k = 0; tensors && k < c->inputs; k++)
         if (c->in_value[k])
             tensors[c->in_value[k]->id] = c->in[k].t;
-    require(tensors && grad_spell_out(d->graph, tensors, NULL, values, &pc), "spelled out: %s: %s",
+    require(tensors && grad_spell_out(d.graph, tensors, NULL, d.graph->value_count, &pc), "spelled out: %s: %s",
             c->report.error.where, c->report.error.message);
-    spelled = case_frame(c, d->graph);
+    spelled = case_frame(c, d.graph);
     require(spelled && frame_run(spelled, &c->report), "spelled out: %s: %s", c->report.error.where,
             c->report.error.message);
-    for (size_t k = 0; k < d->count; k++) {
-        const struct tensor *was = frame_get(f, d->gradient[k]), *is = frame_get(spelled, d->gradient[k]);
-        const double within = was->dtype == F64 && case_in_doubles(c, &c->in[d->of[k]].t) ? 1e-9 : 1e-3;
+    for (size_t k = 0; k < d.count; k++) {
+        const struct tensor *was = frame_get(f, first->gradient[k]), *is = frame_get(spelled, d.gradient[k]);
+        const double within = was->dtype == F64 && case_in_doubles(c, &c->in[d.of[k]].t) ? 1e-9 : 1e-3;
 
-        require(same_type(was, is), "spelled out, the gradient of input %d has another type", d->of[k]);
+        require(same_type(was, is), "spelled out, the gradient of input %d has another type", d.of[k]);
         for (int64_t i = 0; i < tensor_count(was); i++)
             require(fabs(case_value(was, i) - case_value(is, i)) <= within * (1 + fabs(case_value(was, i))),
-                    "spelled out, the gradient of input %d[%lld] is %.12g, must be %.12g", d->of[k], (long long)i,
+                    "spelled out, the gradient of input %d[%lld] is %.12g, must be %.12g", d.of[k], (long long)i,
                     case_value(is, i), case_value(was, i));
     }
     frame_free(spelled);
+    case_gradients_release(&d);
 }
 
 static bool has_spelling(const struct graph *g)
@@ -374,7 +379,7 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     for (size_t k = 0; k < d.count; k++)
         compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
     if (has_spelling(d.graph))
-        check_spelled_out(&c, &d, f);
+        check_spelled_out(&c, oc, &d, f);
     frame_free(f);
     case_gradients_release(&d);
     end_run(&c, NULL);

@@ -222,10 +222,18 @@ static bool grad_run(struct step *s)
 /* It is linear: dY gets what flows back to where it was added. */
 static bool gradient_of_grad(struct backward *b)
 {
+    const struct gather_grad *a = attrs_of(b);
+    const struct tensor *dy = type_in(b, 0);
+    struct emitter *e = emitter_of(b);
+    struct value *d;
     char axis[32];
 
-    snprintf(axis, sizeof axis, "axis=%lld", (long long)((const struct gather_grad *)attrs_of(b))->axis);
-    give(b, 0, emit(emitter_of(b), "Gather", axis, 2, upstream(b, 0), forward_in(b, 1)));
+    snprintf(axis, sizeof axis, "axis=%lld", (long long)a->axis);
+    d = emit(e, "Gather", axis, 2, upstream(b, 0), forward_in(b, 1));
+    if (dy->rank !=
+        a->rank - 1 + type_in(b, 1)->rank) /* the indices counted as one dimension (ArrayFeatureExtractor) */
+        d = emit_reshape(e, d, dy->rank, dy->dims);
+    give(b, 0, d);
     return backward_ok(b);
 }
 

@@ -275,6 +275,18 @@ static void check_elementwise(const struct op *op, const struct op_def *def)
     require(def->flags & OP_ELEMENTWISE || looks != LIKE_OTHERS, "looks elementwise and does not say OP_ELEMENTWISE");
 }
 
+static bool has_form_last(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    bool has;
+
+    require(case_make(&c, op, def, oc, &plain), "%s: %s", c.report.error.where, c.report.error.message);
+    has = case_goes_last(&c);
+    case_release(&c);
+    return has;
+}
+
 /* -- gradients -- */
 
 enum { PROBES = 24 };
@@ -344,7 +356,9 @@ static void check_spelled_out(struct case_graph *c, const struct op_case *oc, co
             c->report.error.message);
     for (size_t k = 0; k < d.count; k++) {
         const struct tensor *was = frame_get(f, first->gradient[k]), *is = frame_get(spelled, d.gradient[k]);
-        const double within = was->dtype == F64 && case_in_doubles(c, &c->in[d.of[k]].t) ? 1e-9 : 1e-3;
+        const double within = case_in_doubles(c, &c->in[d.of[k]].t) ? 1e-9
+                              : dtype_is_storage(was->dtype)        ? tolerance(was->dtype)
+                                                                    : 1e-3;
 
         require(same_type(was, is), "spelled out, the gradient of input %d has another type", d.of[k]);
         for (int64_t i = 0; i < tensor_count(was); i++)
@@ -364,12 +378,46 @@ static bool has_spelling(const struct graph *g)
     return false;
 }
 
+/* In another type, or layout. */
+static void check_spelled_as(const struct op *op, const struct op_def *def, const struct op_case *oc,
+                             const struct case_variant *v, const char *what)
+{
+    struct case_gradients d = { 0 };
+    struct case_graph c;
+    struct frame *f;
+
+    name_it(op, def, oc, what);
+    require(case_make(&c, op, def, oc, v) && case_differentiate(&c, oc, &d), "%s: %s", c.report.error.where,
+            c.report.error.message);
+    f = case_frame(&c, d.graph);
+    require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
+    check_spelled_out(&c, oc, &d, f);
+    frame_free(f);
+    case_gradients_release(&d);
+    end_run(&c, NULL);
+}
+
+static void check_spellings(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    static const struct case_variant last = { .last = true }, half = { .dtype = F16 }, bfloat = { .dtype = BF16 };
+    struct signature s;
+
+    require(signature_read(&s, def), "the signature is malformed");
+    if (has_form_last(op, def, oc))
+        check_spelled_as(op, def, oc, &last, "the gradient of channels last");
+    if (!case_gives_nodes(oc) && s.var[0].set.tensor >> F16 & 1)
+        check_spelled_as(op, def, oc, &half, "the gradient of float16");
+    if (!case_gives_nodes(oc) && s.var[0].set.tensor >> BF16 & 1)
+        check_spelled_as(op, def, oc, &bfloat, "the gradient of bfloat16");
+}
+
 static void check_gradient(const struct op *op, const struct op_def *def, const struct op_case *oc)
 {
     const struct case_variant v = { .all_f64 = true };
     struct case_gradients d = { 0 };
     struct case_graph c;
     struct frame *f;
+    bool spelled;
 
     name_it(op, def, oc, "gradient");
     require(case_make(&c, op, def, oc, &v), "%s: %s", c.report.error.where, c.report.error.message);
@@ -378,11 +426,14 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
     for (size_t k = 0; k < d.count; k++)
         compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
-    if (has_spelling(d.graph))
+    spelled = has_spelling(d.graph);
+    if (spelled)
         check_spelled_out(&c, oc, &d, f);
     frame_free(f);
     case_gradients_release(&d);
     end_run(&c, NULL);
+    if (spelled)
+        check_spellings(op, def, oc);
 }
 
 /* -- lowered -- */
@@ -411,18 +462,6 @@ static void check_lowered_row(const struct op *op, const struct op_def *def)
     require(low->hidden == def->hidden && low->flags == def->flags && !low->cost == !def->cost &&
                 low->batch_independent == def->batch_independent,
             "the lowered row has other facts");
-}
-
-static bool has_form_last(const struct op *op, const struct op_def *def, const struct op_case *oc)
-{
-    const struct case_variant plain = { 0 };
-    struct case_graph c;
-    bool has;
-
-    require(case_make(&c, op, def, oc, &plain), "%s: %s", c.report.error.where, c.report.error.message);
-    has = case_goes_last(&c);
-    case_release(&c);
-    return has;
 }
 
 /* A lowered node into which nothing has been put does what the standard's does. */

@@ -21,7 +21,8 @@ bool carries_gradient(const struct tensor *type);
 /* A copy of a subgraph of the node, which the graph of gradients owns. NULL with an error. */
 struct graph *body_copy(struct backward *b, const struct graph *forward);
 /* Types of the values of such a copy, as far as planning can tell them: those that it sees outside are the node's
- * captured inputs, `inputs` are its own (with data, where that is the same in each run). NULL with an error. */
-struct program *body_types(struct backward *b, const struct graph *g, const struct tensor *inputs);
+ * captured inputs, `inputs` are its own (with data, where that is the same in each run). What is private in the copy is spelled
+ * out before: then nodes come and go, and there are more values. NULL with an error. */
+struct program *body_types(struct backward *b, struct graph *g, const struct tensor *inputs);
 
 #endif

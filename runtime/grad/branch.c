@@ -4,18 +4,30 @@
 #include "ops/node.h"
 #include "plan/given.h"
 
-struct program *body_types(struct backward *b, const struct graph *g, const struct tensor *inputs)
+/* What comes to the copy from outside. */
+static bool body_given(struct backward *b, const struct graph *g, const struct tensor *inputs, struct tensor **tensors,
+                       bool **content)
 {
-    struct tensor *tensors = given_types(g, &b->scratch, b->c->report);
-    bool *content = arena_array(&b->scratch, g->value_count, sizeof *content, b->c->report);
-
-    if (!tensors || !content)
-        return NULL;
+    *tensors = given_types(g, &b->scratch, b->c->report);
+    *content = arena_array(&b->scratch, g->value_count, sizeof **content, b->c->report);
+    if (!*tensors || !*content)
+        return false;
     for (size_t k = 0; k < g->input_count; k++) {
-        tensors[g->inputs[k]->id] = inputs[k];
-        content[g->inputs[k]->id] = inputs[k].data;
+        (*tensors)[g->inputs[k]->id] = inputs[k];
+        (*content)[g->inputs[k]->id] = inputs[k].data;
     }
-    given_captures(g, b->q->types, tensors, content);
+    given_captures(g, b->q->types, *tensors, *content);
+    return true;
+}
+
+struct program *body_types(struct backward *b, struct graph *g, const struct tensor *inputs)
+{
+    struct tensor *tensors;
+    bool *content;
+
+    if (!body_given(b, g, inputs, &tensors, &content) || !grad_spell_out(g, tensors, content, g->value_count, b->c) ||
+        !body_given(b, g, inputs, &tensors, &content))
+        return NULL;
     return plan_types(g, tensors, content, b->c);
 }
 

@@ -146,12 +146,17 @@ static const char *draws(const struct graph *g)
     return found;
 }
 
-/* Of a node of the body that draws what is read is kept, the node goes. */
-static void note_drawn(struct way *w, const struct node *n)
+/* Of a node of the body that draws what is read is kept, the node goes. False where it is none of the body's. */
+static bool note_drawn(struct way *w, const struct node *n)
 {
-    for (int o = 0; o < n->slots; o++)
+    size_t at = 0;
+
+    while (at < w->nodes && w->was[at] != n)
+        at++;
+    for (int o = 0; at < w->nodes && o < n->slots; o++)
         if (n->out[o] && w->live[n->out[o]->id])
-            w->drawn[w->drawn_count++] = (struct drawn){ .node = n->id, .slot = o, .value = n->out[o] };
+            w->drawn[w->drawn_count++] = (struct drawn){ .node = (int)at, .slot = o, .value = n->out[o] };
+    return at < w->nodes;
 }
 
 /* Nodes that nobody reads go, and with them what only they read from outside. */
@@ -172,10 +177,8 @@ static bool drop_dead(struct way *w)
 
         for (int o = 0; o < n->slots; o++)
             read |= n->out[o] && w->live[n->out[o]->id];
-        if (read && k < w->nodes && n->def->flags & OP_RANDOM) {
-            note_drawn(w, n);
-            read = false;
-        }
+        if (read && n->def->flags & OP_RANDOM)
+            read = !note_drawn(w, n);
         for (int i = 0; i < n->inputs + n->captured && read; i++)
             if (n->in[i])
                 w->live[n->in[i]->id] = true;
@@ -373,7 +376,15 @@ static bool build(struct way *w)
     return emit_loop(w, number);
 }
 
-static bool allocate(struct way *w, const struct tensor *given)
+static bool note_nodes(struct way *w)
+{
+    w->was = arena_array(&w->b->scratch, w->g->node_count, sizeof *w->was, w->b->c->report);
+    for (; w->was && w->nodes < w->g->node_count; w->nodes++)
+        w->was[w->nodes] = w->g->nodes[w->nodes];
+    return w->was;
+}
+
+static bool allocate(struct way *w)
 {
     struct arena *a = &w->b->scratch;
     struct report *r = w->b->c->report;
@@ -382,7 +393,6 @@ static bool allocate(struct way *w, const struct tensor *given)
     w->inputs = arena_array(a, inputs, sizeof *w->inputs, r);
     w->kept = arena_array(a, inputs, sizeof *w->kept, r);
     w->flow = arena_array(a, inputs + (size_t)w->node->captured, sizeof *w->flow, r);
-    w->nodes = w->g->node_count;
     w->picks = arena_array(a, w->g->node_count, sizeof *w->picks, r);
     w->needs = arena_array(a, values, sizeof *w->needs, r);
     w->flows = arena_array(a, values, sizeof *w->flows, r);
@@ -391,7 +401,7 @@ static bool allocate(struct way *w, const struct tensor *given)
         w->inputs[k] = w->g->inputs[k];
     for (size_t k = 0; w->outputs && k < w->g->output_count; k++)
         w->outputs[k] = w->g->outputs[k];
-    return given && w->inputs && w->outputs && w->kept && w->flow && w->picks && w->needs && w->flows;
+    return w->inputs && w->outputs && w->kept && w->flow && w->picks && w->needs && w->flows;
 }
 
 /* The types of the body's inputs; data of those that are the same each time. */
@@ -417,11 +427,11 @@ bool gradient_of_iterations(struct backward *b, const struct iterations *it)
 {
     struct way w = { .b = b, .it = it, .node = b->node, .g = body_copy(b, b->node->graph_of[0]) };
     const struct tensor *given = w.g ? given_inputs(&w) : NULL;
-    struct program *types = given && allocate(&w, given) ? body_types(b, w.g, given) : NULL;
-    bool ok = false;
+    struct program *types = given && note_nodes(&w) ? body_types(b, w.g, given) : NULL;
+    bool ok = types && allocate(&w);
 
     w.e = (struct emitter){ .graph = w.g, .report = b->c->report };
-    if (types) {
+    if (ok) {
         w.types = types->types;
         ok = build(&w);
     }

@@ -45,7 +45,8 @@ struct way {
     int count;
     struct pick *picks;
     int pick_count;
-    size_t nodes; /* of the body, which stand first in the copy */
+    struct node **was; /* the nodes of the copy as it was when it was one, in the body's order */
+    size_t nodes;
     struct drawn *drawn;
     int drawn_count;
     struct value **kept; /* by input of the body: what the forward loop keeps of it; NULL: nothing */

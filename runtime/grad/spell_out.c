@@ -1,14 +1,20 @@
 /* Private nodes in operators of the standard, whose gradients there are. */
 #include "grad/grad.h"
+#include "ops/move.h"
 #include "plan/given.h"
 #include <string.h>
 
 enum { MAX_ROUNDS = 8 }; /* what is spelled out may have private nodes itself */
 
-static bool has_spelling(const struct graph *g)
+static bool has_spelling(const struct node *n)
+{
+    return n->def->spell_out || n->def->retrace;
+}
+
+static bool any_has_spelling(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (g->nodes[k]->def->spell_out)
+        if (has_spelling(g->nodes[k]))
             return true;
     return false;
 }
@@ -28,7 +34,118 @@ static struct program *types_of(struct graph *g, const struct tensor *given, con
     return plan_types(g, tensors, told, c);
 }
 
-/* *end is how many nodes there are that were there before; those behind it are new. */
+/* -- made again, and differentiated -- */
+
+struct again {
+    struct node *n;
+    const struct tensor *const *in;
+    struct graph *graph; /* which is put in the node's place */
+    struct arena *scratch;
+    const struct plan_context *c;
+    struct value **x; /* in the graph, by input of the node */
+    struct retraced r;
+};
+
+static bool again_inputs(struct again *a)
+{
+    for (int k = 0; k < a->n->inputs; k++) {
+        if (!a->n->in[k])
+            continue;
+        a->x[k] = graph_value(a->graph, NULL);
+        if (!a->x[k] || !graph_add_input(a->graph, a->x[k]))
+            return false;
+        a->x[k]->known = (struct known){ a->in[k]->rank, a->in[k]->dtype };
+    }
+    return true;
+}
+
+static struct program *again_types(struct again *a)
+{
+    struct tensor *given = given_types(a->graph, a->scratch, a->c->report);
+    bool *content = arena_array(a->scratch, a->graph->value_count, sizeof *content, a->c->report);
+
+    for (int k = 0; k < a->r.count; k++) /* so that they are planned */
+        if (!graph_add_output(a->graph, a->r.y[k]))
+            return NULL;
+    for (int k = 0; given && k < a->n->inputs; k++)
+        if (a->x[k])
+            given[a->x[k]->id] = *a->in[k];
+    for (size_t k = 0; given && content && k < a->graph->value_count; k++)
+        content[k] = given[k].data;
+    return given && content ? plan_types(a->graph, given, content, a->c) : NULL;
+}
+
+/* The gradients become the outputs of the graph. */
+static bool again_back(struct again *a, const struct tensor *types)
+{
+    struct emitter e = { .graph = a->graph, .report = a->c->report };
+    struct value *y[MOST_RETRACED], *dy[MOST_RETRACED], *wrt[MOST_RETRACED], *got[MOST_RETRACED];
+    struct grad_request q = {
+        .graph = a->graph, .types = types, .seed = y, .seed_gradient = dy, .wrt = wrt, .gradient = got
+    };
+
+    for (int k = 0; k < a->r.count; k++)
+        if (a->x[a->r.dy[k]]) {
+            y[q.seeds] = a->r.y[k];
+            dy[q.seeds++] = a->x[a->r.dy[k]];
+        }
+    for (int k = 0; k < a->n->slots; k++)
+        if (a->n->out[k])
+            wrt[q.count++] = a->r.wrt[k];
+    if (!grad_build(&q, a->c))
+        return false;
+    a->graph->output_count = 0;
+    for (size_t k = 0; k < q.count; k++) {
+        const struct tensor *t = &types[wrt[k]->id];
+
+        if (!got[k])
+            got[k] = emit_zeros(&e, t->dtype, t->rank, t->dims);
+        if (!got[k] || !graph_add_output(a->graph, got[k]))
+            return false;
+    }
+    return !e.failed;
+}
+
+static bool put_again(struct emitter *e, struct again *a, struct value **out)
+{
+    struct value **in = emit_alloc(e, (size_t)a->n->inputs * sizeof *in), *made[MOST_RETRACED];
+    int count = 0;
+
+    for (int k = 0; in && k < a->n->inputs; k++)
+        if (a->x[k])
+            in[count++] = a->n->in[k];
+    if (!in || !graph_take(e->graph, a->graph, in, made))
+        return false;
+    count = 0;
+    for (int k = 0; k < a->n->slots; k++)
+        if (a->n->out[k])
+            out[k] = made[count++];
+    return true;
+}
+
+static bool spell_again(struct emitter *e, struct node *n, const struct tensor *const *in, struct value **out,
+                        struct arena *scratch, const struct plan_context *c)
+{
+    struct again a = { .n = n, .in = in, .scratch = scratch, .c = c };
+    struct emitter into = { .report = c->report };
+    struct program *known = NULL;
+    bool ok;
+
+    a.graph = into.graph = graph_new(e->graph->arena, e->graph, e->graph->path, c->report);
+    a.x = arena_array(scratch, (size_t)n->inputs, sizeof *a.x, c->report);
+    ok = a.graph && a.x && again_inputs(&a) && n->def->retrace(&into, n, in, a.x, &a.r) && !into.failed;
+    if (ok)
+        known = again_types(&a);
+    ok = known && again_back(&a, known->types) && put_again(e, &a, out);
+    program_free(known);
+    if (a.graph)
+        graph_release(a.graph);
+    return ok;
+}
+
+/* -- in operators -- */
+
+/* *added: so many take its place. */
 static bool spell(struct graph *g, struct node *n, const struct program *known, struct arena *scratch,
                   const struct plan_context *c, size_t *added)
 {
@@ -36,10 +153,13 @@ static bool spell(struct graph *g, struct node *n, const struct program *known, 
     struct emitter e = { .graph = g, .report = c->report };
     const struct tensor **in = arena_array(scratch, (size_t)n->inputs, sizeof *in, c->report);
     struct value **out = arena_array(scratch, (size_t)n->slots, sizeof *out, c->report);
+    bool ok = in && out;
 
-    for (int k = 0; in && k < n->inputs; k++)
+    for (int k = 0; ok && k < n->inputs; k++)
         in[k] = n->in[k] ? &known->types[n->in[k]->id] : NULL;
-    if (!in || !out || !n->def->spell_out(&e, n, in, out) || e.failed)
+    if (ok)
+        ok = n->def->spell_out ? n->def->spell_out(&e, n, in, out) : spell_again(&e, n, in, out, scratch, c);
+    if (!ok || e.failed)
         return failed(c->report) ? false : fail_no_memory(c->report, 0);
     for (int k = 0; k < n->slots; k++)
         if (n->out[k] && !value_becomes(n->out[k], emit(&e, "Identity", "", 1, out[k])))
@@ -60,7 +180,7 @@ static bool spell_round(struct graph *g, const struct program *known, struct are
         struct node *n = g->nodes[k];
         size_t added = 0;
 
-        if (!n->def->spell_out)
+        if (!has_spelling(n))
             continue;
         if (!spell(g, n, known, scratch, c, &added))
             return false;
@@ -72,7 +192,7 @@ static bool spell_round(struct graph *g, const struct program *known, struct are
 bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *content, size_t values,
                     const struct plan_context *c)
 {
-    for (int round = 0; has_spelling(g); round++) {
+    for (int round = 0; any_has_spelling(g); round++) {
         struct arena scratch = { .budget = c->budget };
         struct program *known = types_of(g, given, content, values, &scratch, c);
         const bool ok = known && spell_round(g, known, &scratch, c);

@@ -37,7 +37,7 @@ struct attention {
     enum dtype compute;                   /* F32 or F64 */
     int64_t batch, heads, group, queries; /* heads of keys, each of which serves a group of heads of queries */
     int64_t size, value_size;             /* of a head */
-    struct attention_rows q, y;           /* all heads of queries, those of a group side by side */
+    struct attention_rows q, y;           /* all heads of queries, those of a group side by side; y may be none */
     int64_t length[ATTENTION_PARTS];      /* keys: those before, then the new ones */
     struct attention_rows k[ATTENTION_PARTS], v[ATTENTION_PARTS];
     double scale, cap; /* 0: no cap */

@@ -188,7 +188,8 @@ static void NAME(finish)(const struct work *w, const struct place *p, const stru
 
         for (int64_t i = 0; i < a->value_size; i++)
             y[i] = sum == 0 ? 0 : y[i] * factor;
-        NAME(store)(a->y.dtype, y, a->value_size, a->y.data, row_at(a, &a->y, p, r));
+        if (a->y.data)
+            NAME(store)(a->y.dtype, y, a->value_size, a->y.data, row_at(a, &a->y, p, r));
         if (a->log_sums)
             ((REAL *)a->log_sums)[sum_at(a, p, r)] = sum == 0 ? INFINITY : most + (REAL)log((double)sum);
         if (a->scores.data && a->stage == WEIGHTS) {

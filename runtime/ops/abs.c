@@ -9,10 +9,17 @@
 #define INTEGER  (x < zero ? -(W)x : (W)x)
 #define INTS
 #define UINTS
-#define DX_OF_X (x > 0 ? dy : x < 0 ? -dy : 0)
+#define DX_OF_X    (x > 0 ? dy : x < 0 ? -dy : 0)
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    *s->where = slope_2(s, "Greater", slope_1(s, "Abs", s->of), slope_number(s, 0));
+    return slope_1(s, "Sign", s->of);
+}
 
 /* -- test -- */
 

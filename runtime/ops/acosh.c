@@ -3,14 +3,23 @@
  *   y = acosh(x)        dx = dy / sqrt(x^2 - 1)
  *
  * NaN below 1. The root as sqrt(x - 1) sqrt(x + 1) keeps its digits next to 1. */
-#define OPERATOR "Acosh"
-#define NAME     acosh
-#define VALUE    ACOSH(x)
-#define DX_OF_X  (dy / (SQRT(x - 1) * SQRT(x + 1)))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Acosh"
+#define NAME       acosh
+#define VALUE      ACOSH(x)
+#define DX_OF_X    (dy / (SQRT(x - 1) * SQRT(x + 1)))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    struct value *const below = slope_1(s, "Sqrt", slope_2(s, "Sub", s->of, slope_number(s, 1)));
+    struct value *const above = slope_1(s, "Sqrt", slope_2(s, "Add", s->of, slope_number(s, 1)));
+
+    return slope_1(s, "Reciprocal", slope_2(s, "Mul", below, above));
+}
 
 /* -- test -- */
 

@@ -3,14 +3,20 @@
  *   y = asin(x)        dx = dy / sqrt(1 - x^2)
  *
  * NaN outside [-1, 1]. 1 - x^2 as (1 - x) (1 + x) keeps its digits next to 1. */
-#define OPERATOR "Asin"
-#define NAME     asin
-#define VALUE    ASIN(x)
-#define DX_OF_X  (dy / SQRT((1 - x) * (1 + x)))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Asin"
+#define NAME       asin
+#define VALUE      ASIN(x)
+#define DX_OF_X    (dy / SQRT((1 - x) * (1 + x)))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Reciprocal", slope_1(s, "Sqrt", slope_unit_less_square(s)));
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

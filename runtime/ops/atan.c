@@ -1,14 +1,20 @@
 /* Atan, https://onnx.ai/onnx/operators/onnx__Atan.html
  *
  *   y = atan(x)        dx = dy / (1 + x^2) */
-#define OPERATOR "Atan"
-#define NAME     atan
-#define VALUE    ATAN(x)
-#define DX_OF_X  (dy / (1 + x * x))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Atan"
+#define NAME       atan
+#define VALUE      ATAN(x)
+#define DX_OF_X    (dy / (1 + x * x))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Reciprocal", slope_square_and_unit(s));
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

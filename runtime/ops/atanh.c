@@ -3,14 +3,20 @@
  *   y = atanh(x)        dx = dy / (1 - x^2)
  *
  * Infinite at 1 and -1, NaN beyond. 1 - x^2 as (1 - x) (1 + x) keeps its digits next to 1. */
-#define OPERATOR "Atanh"
-#define NAME     atanh
-#define VALUE    ATANH(x)
-#define DX_OF_X  (dy / ((1 - x) * (1 + x)))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Atanh"
+#define NAME       atanh
+#define VALUE      ATANH(x)
+#define DX_OF_X    (dy / ((1 - x) * (1 + x)))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Reciprocal", slope_unit_less_square(s));
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -21,7 +21,7 @@
  *
  * Gradients go back tile by tile as well, from Y and one number that is kept for each query; the mask's is summed from
  * one for each score. None comes back through the fourth output. */
-#include "kernels/attention.h"
+#include "ops/attention_spelled.h"
 #include "ops/compute.h"
 #include "ops/cost.h"
 #include "ops/move.h"
@@ -474,6 +474,38 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     flops(in, n->attrs, 5, c);
 }
 
+static struct attention_value value_of(struct value *v, const struct tensor *type)
+{
+    return (struct attention_value){ v, type };
+}
+
+/* The gradient by each score is that by what is added to it: 0. */
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    static const int wrt[DSCORES] = { Q, K, V, PAST_KEY, PAST_VALUE };
+    const struct attention a = attention_of(n->attrs, in);
+    struct attention_values v = { .q = value_of(x[Q], in[Q]),
+                                  .k = { value_of(x[PAST_KEY], in[PAST_KEY]), value_of(x[K], in[K]) },
+                                  .v = { value_of(x[PAST_VALUE], in[PAST_VALUE]), value_of(x[V], in[V]) },
+                                  .mask = value_of(x[MASK], in[MASK]),
+                                  .valid = x[NONPAD],
+                                  .log_sums = x[GRAD_KEPT] };
+
+    for (int k = 0; k < DSCORES; k++)
+        r->wrt[k] = x[wrt[k]];
+    if (n->slots > DSCORES && n->out[DSCORES]) {
+        r->wrt[DSCORES] = v.more = emit_zeros(
+            e, in[MASK]->dtype, RANK, (int64_t[]){ a.batch, a.heads * a.group, a.queries, a.length[0] + a.length[1] });
+        if (in[MASK]->dtype != a.compute)
+            v.more = emit_cast(e, v.more, a.compute);
+    }
+    r->y[0] = emit_attention(e, &a, &v);
+    r->dy[0] = GRAD_Y;
+    r->count = 1;
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "AttentionGrad",
     .domain = "kiln",
@@ -484,10 +516,11 @@ static const struct op op_grad = {
                                        .types = "T: floats bf16; W: floats bf16; U: floats ints uints bool bf16; "
                                                 "I: i64; S: f32 f64",
                                        .attrs_size = sizeof(struct attention_attrs),
+                                       .retrace = retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .cost = grad_cost,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 
@@ -583,6 +616,7 @@ enum { QKV = 1 << Q | 1 << K | 1 << V, PASTS = 1 << PAST_KEY | 1 << PAST_VALUE }
           "f32[1,2,3,4] - - f32[1,2,3,5]", 0 },                                                                        \
         { "f32[1,2,3,4] f32[1,2,5,4] f32[1,2,5,4] f32[]", "qk_matmul_output_mode=2 is_causal=1",                       \
           "f32[1,2,3,4] - - f32[1,2,3,5]", 0 },                                                                        \
+        { "f32[1,2,3,4] f32[1,2,5,4] f32[1,2,5,4]", "qk_matmul_output_mode=3", "- - - f32[1,2,3,5]", 0 },              \
     {                                                                                                                  \
         "f16[2,3,8] f16[2,5,4] f16[2,5,4] f16[3,5]",                                                                   \
             "q_num_heads=4 kv_num_heads=2 qk_matmul_output_mode=3 softmax_precision=1",                                \

@@ -8,6 +8,7 @@
 #include "kernels/channels_last/pool.h"
 #include "ops/pooling.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "ops/rows.h"
 
 struct grad_attrs {
@@ -106,6 +107,17 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     c->flops = pooling_flops(&a->pooling, &a->x, in[0]);
 }
 
+/* It is linear: what flows back is averaged as X was. */
+static bool gradient_of_grad(struct backward *b)
+{
+    const struct grad_attrs *a = attrs_of(b);
+    struct value *g = upstream(b, 0), *d = NULL;
+
+    emit_private(emitter_of(b), a->pooling.sum ? &sum_pool : &op_average_pool, &a->pooling, 1, &d, NULL, 1, &g);
+    give(b, 0, d);
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "AveragePoolGrad",
     .domain = "kiln",
@@ -118,7 +130,7 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .run = grad_run,
               .cost = grad_cost,
-              .no_gradient = "second derivatives are not supported" },
+              .gradient = gradient_of_grad },
             { 0 },
         },
 };

@@ -347,6 +347,66 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* How one value for each channel lies beside X, and the dimensions of X that have no channels. */
+static int beside(const struct batch_norm *a, const struct tensor *x, int64_t dims[MAX_RANK], int64_t others[MAX_RANK])
+{
+    int count = 0;
+
+    for (int d = 0; d < x->rank; d++) {
+        const bool own = d == (a->channels_last ? x->rank - 1 : 1) || (a->each && d > 1);
+
+        dims[d] = own ? x->dims[d] : 1;
+        if (!own)
+            others[count++] = d;
+    }
+    return count;
+}
+
+static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
+{
+    return from == to ? v : emit_cast(e, v, to);
+}
+
+/* The gradient in the formulas above. */
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct batch_norm *a = n->attrs;
+    const struct tensor *x = in[GRAD_X];
+    const enum dtype compute = dtype_compute(x->dtype);
+    const struct norm_shape shape = shape_of(a, x);
+    int64_t dims[MAX_RANK], others[MAX_RANK];
+    struct value *v[GRAD_INVSTD + 1], *xhat, *slope, *axes;
+
+    axes = emit_ints(e, beside(a, x, dims, others), others);
+    for (int k = GRAD_Y; k <= GRAD_INVSTD; k++) {
+        v[k] = cast_to(e, n->in[k], in[k]->dtype, compute);
+        if (k >= GRAD_SCALE)
+            v[k] = emit_reshape(e, v[k], x->rank, dims);
+    }
+    xhat = emit(e, "Mul", "", 2, emit(e, "Sub", "", 2, v[GRAD_X], v[GRAD_MEAN]), v[GRAD_INVSTD]);
+    slope = emit(e, "Mul", "", 2, v[GRAD_SCALE], v[GRAD_INVSTD]);
+    out[BIAS] = emit(e, "ReduceSum", "noop_with_empty_axes=1", 2, v[GRAD_Y], axes);
+    out[SCALE] = emit(e, "ReduceSum", "noop_with_empty_axes=1", 2, emit(e, "Mul", "", 2, v[GRAD_Y], xhat), axes);
+    out[X] = v[GRAD_Y];
+    if (a->training) {
+        struct value *both = emit(e, "Add", "", 2, out[BIAS], emit(e, "Mul", "", 2, xhat, out[SCALE]));
+
+        both = emit(e, "Div", "", 2, both, emit_scalar(e, compute, (double)(shape.batch * shape.spatial)));
+        out[X] = emit(e, "Sub", "", 2, out[X], both);
+    } else {
+        out[MEAN] = emit(e, "Neg", "", 1, emit(e, "Mul", "", 2, slope, out[BIAS]));
+        out[VAR] = emit(e, "Mul", "", 2, emit(e, "Mul", "", 2, slope, v[GRAD_INVSTD]), out[SCALE]);
+        out[VAR] = emit(e, "Mul", "", 2, out[VAR], emit_scalar(e, compute, -0.5));
+    }
+    out[X] = cast_to(e, emit(e, "Mul", "", 2, slope, out[X]), compute, x->dtype);
+    for (int k = SCALE; k <= (a->training ? BIAS : VAR); k++) {
+        const struct tensor *t = in[k <= BIAS ? GRAD_SCALE : GRAD_MEAN];
+
+        out[k] = cast_to(e, emit_reshape(e, out[k], t->rank, t->dims), compute, t->dtype);
+    }
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "BatchNormalizationGrad",
     .domain = "kiln",
@@ -356,9 +416,10 @@ static const struct op op_grad = {
               .signature = "T dY, T X, T1 scale, T2 mean, T3 invstd -> T dX?, T1 dscale?, T1 dB?, T2 dmean?, T2 dvar?",
               .types = "T: floats bf16; T1: floats bf16; T2: floats bf16; T3: floats bf16",
               .attrs_size = sizeof(struct batch_norm),
+              .spell_out = spell_out,
               .infer = grad_infer,
               .run = grad_run,
-              .no_gradient = "second derivatives are not supported" },
+              .no_gradient = "it is spelled out" },
             { 0 },
         },
 };
@@ -369,28 +430,48 @@ static struct value *for_channels(struct backward *b, struct value *v, enum dtyp
     const struct batch_norm *a = attrs_of(b);
     const struct tensor *x = type_in(b, X);
     struct emitter *e = emitter_of(b);
-    int64_t dims[MAX_RANK];
+    int64_t dims[MAX_RANK], others[MAX_RANK];
 
-    for (int d = 0; d < x->rank; d++)
-        dims[d] = d == (a->channels_last ? x->rank - 1 : 1) || (a->each && d > 1) ? x->dims[d] : 1;
-    if (from != x->dtype)
-        v = emit_cast(e, v, x->dtype);
-    v = emit_reshape(e, v, x->rank, dims);
+    beside(a, x, dims, others);
+    v = emit_reshape(e, cast_to(e, v, from, x->dtype), x->rank, dims);
     return emit(e, "Mul", NULL, 2, v, emit_scalar(e, x->dtype, factor));
+}
+
+/* What a gradient of a gradient gives invstd, as what it gives the variance: times -invstd^3 / 2. */
+static struct value *through_invstd(struct backward *b, struct value *g)
+{
+    struct emitter *e = emitter_of(b);
+    struct value *invstd = forward_out(b, kept_of(attrs_of(b)) + 1);
+
+    for (int power = 0; power < 3; power++)
+        g = emit(e, "Mul", NULL, 2, g, invstd);
+    return emit(e, "Mul", NULL, 2, g, emit_scalar(e, dtype_compute(type_in(b, X)->dtype), -0.5));
+}
+
+/* In inference invstd alone is made, of var. */
+static void frozen_gradient(struct backward *b)
+{
+    const int invstd = kept_of(attrs_of(b)) + 1;
+
+    if (upstream(b, invstd) && wants(b, VAR))
+        give(b, VAR,
+             cast_to(emitter_of(b), through_invstd(b, upstream(b, invstd)), dtype_compute(type_in(b, X)->dtype),
+                     type_in(b, VAR)->dtype));
 }
 
 /* What comes back through the statistics that training makes, if anything does: rare, so by standard nodes. */
 static void statistics_gradient(struct backward *b)
 {
     const struct batch_norm *a = attrs_of(b);
+    const int kept = kept_of(a);
     const struct tensor *x = type_in(b, X);
     const struct norm_shape n = shape_of(a, x);
     const double values = (double)(n.batch * n.spatial), fresh = 1 - (double)a->momentum;
     struct emitter *e = emitter_of(b);
 
-    for (int k = RUNNING_MEAN; k < kept_of(a); k++) {
-        const bool running = k <= RUNNING_VAR, mean = k == RUNNING_MEAN || k == SAVED_MEAN;
-        const enum dtype type = type_in(b, MEAN)->dtype;
+    for (int k = RUNNING_MEAN; k < kept + 2; k++) {
+        const bool running = k <= RUNNING_VAR, mean = k == RUNNING_MEAN || (k < kept ? k == SAVED_MEAN : k == kept);
+        const enum dtype type = k < kept ? type_in(b, MEAN)->dtype : dtype_compute(x->dtype);
         struct value *g = upstream(b, k), *centred;
 
         if (!g)
@@ -399,6 +480,8 @@ static void statistics_gradient(struct backward *b)
             give(b, mean ? MEAN : VAR, emit(e, "Mul", NULL, 2, g, emit_scalar(e, type, (double)a->momentum)));
         if (!wants(b, X))
             continue;
+        if (k == kept + 1)
+            g = through_invstd(b, g);
         g = for_channels(b, g, type, (running ? fresh : 1) * (mean ? 1 : 2) / values);
         if (mean) {
             give(b, X, emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims)));
@@ -420,6 +503,8 @@ static bool gradient(struct backward *b)
 
     if (a->training)
         statistics_gradient(b);
+    else
+        frozen_gradient(b);
     if (!upstream(b, Y))
         return backward_ok(b);
     in[GRAD_Y] = upstream(b, Y);

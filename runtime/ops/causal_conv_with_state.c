@@ -16,9 +16,12 @@
 #include "kernels/parts.h"
 #include "ops/compute.h"
 #include "ops/cost.h"
+#include "ops/expansion.h"
+#include "ops/move.h"
 #include "ops/rank.h"
 #include "ops/rows.h"
 #include "ops/widen.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { INPUT, WEIGHT, BIAS, PAST, INPUTS }; /* inputs */
@@ -241,6 +244,36 @@ static bool batch_independent(const struct node *n, const struct tensor *const *
 
 /* -- differentiate -- */
 
+/* The bias is nothing that the gradient depends on: 0. */
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    const struct tensor *t = in[INPUT];
+    const int64_t channels = t->dims[1], past = in[WEIGHT]->dims[2] - 1;
+    struct value *bias = NULL, *all, *parts[2], *conv[3];
+    char attrs[32];
+
+    parts[0] = x[PAST] ? x[PAST] : emit_zeros(e, t->dtype, 3, (int64_t[]){ t->dims[0], channels, past });
+    parts[1] = x[INPUT];
+    if (n->out[BIAS])
+        bias = emit_zeros(e, t->dtype, 1, &channels);
+    all = emit(e, "Concat", "axis=2", 2, parts[0], parts[1]);
+    conv[0] = emit_widened(e, all, t->dtype, WIDEN_HALVES);
+    conv[1] = emit_widened(e, x[WEIGHT], t->dtype, WIDEN_HALVES);
+    conv[2] = bias ? emit_widened(e, bias, t->dtype, WIDEN_HALVES) : NULL;
+    snprintf(attrs, sizeof attrs, "group=%lld", (long long)channels);
+    r->y[OUTPUT] = emit_narrowed(e, emit(e, "Conv", attrs, 3, conv[0], conv[1], conv[2]), all, t->dtype, WIDEN_HALVES);
+    r->y[PRESENT] = emit_slice(e, all, 2, t->dims[2], t->dims[2] + past, 1);
+    r->dy[OUTPUT] = GRAD_Y;
+    r->dy[PRESENT] = GRAD_PRESENT;
+    r->count = OUTPUTS;
+    r->wrt[INPUT] = x[INPUT];
+    r->wrt[WEIGHT] = x[WEIGHT];
+    r->wrt[BIAS] = bias;
+    r->wrt[PAST] = x[PAST];
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "CausalConvGrad",
     .domain = "kiln",
@@ -248,10 +281,11 @@ static const struct op op_grad = {
                                        .signature = "T input, T weight, T bias?, T past_state?, T doutput?, T dpresent?"
                                                     " -> T dinput?, T dweight?, T dbias?, T dpast?",
                                        .types = "T: f32 f16 bf16",
+                                       .retrace = retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .cost = grad_cost,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 

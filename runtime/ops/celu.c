@@ -12,9 +12,19 @@
 #define RISES    true
 #define WORK     EXPONENTIAL
 #define NUMBERS
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+/* 1 where x is no less than 0: that of 0. */
+static struct value *slope(const struct slope *s)
+{
+    struct value *const zero = slope_number(s, 0);
+    struct value *const below = slope_where(s, slope_2(s, "Less", s->of, zero), s->of, zero);
+
+    return slope_1(s, "Exp", slope_2(s, "Div", below, slope_number(s, (double)s->numbers.alpha)));
+}
 
 /* -- read -- */
 

@@ -169,6 +169,23 @@ static bool run_grad(struct step *s)
     return elementwise(s, &e, s->out[0], 4, in);
 }
 
+/* Bounds that are left out bind only what is no number. */
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct numbers *a = n->attrs;
+    const enum dtype dtype = in[INPUT]->dtype;
+    struct value *bound[3], *within[3];
+
+    for (int k = MIN; k <= MAX; k++) {
+        bound[k] =
+            in[k] ? emit_reshape(e, n->in[k], 0, NULL) : emit_scalar(e, dtype, (double)(k == MIN ? a->alpha : a->beta));
+        within[k] = emit(e, k == MIN ? "GreaterOrEqual" : "LessOrEqual", "", 2, n->in[INPUT], bound[k]);
+    }
+    out[0] =
+        emit(e, "Where", "", 3, emit(e, "And", "", 2, within[MIN], within[MAX]), n->in[3], emit_scalar(e, dtype, 0));
+    return out[0];
+}
+
 static const struct op clip_grad = {
     .name = "ClipGrad",
     .domain = "kiln",
@@ -181,6 +198,7 @@ static const struct op clip_grad = {
               .infer = infer,
               .run = run_grad,
               .chain = &clip_grad_chain,
+              .spell_out = spell_out,
               .no_gradient = "is a gradient itself" },
             { 0 },
         },

@@ -16,6 +16,7 @@
 #include "ops/rank.h"
 #include "ops/rows.h"
 #include "ops/window.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { INPUT, IMAGE_SHAPE, BLOCK_SHAPE }; /* inputs */
@@ -320,6 +321,24 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* It is linear: what flows back is put together as the columns were. */
+static bool gradient_of_grad(struct backward *b)
+{
+    const struct columns_grad *a = attrs_of(b);
+    const struct window *const w = &a->columns.window;
+    struct emitter *e = emitter_of(b);
+    int64_t pads[2 * MAX_SPATIAL];
+    char text[3][INTS_TEXT], attrs[sizeof text];
+
+    memcpy(pads, w->pads_begin, sizeof w->pads_begin);
+    memcpy(pads + w->rank, w->pads_end, sizeof w->pads_end);
+    snprintf(attrs, sizeof attrs, "%s %s %s", ints_text(text[0], "strides", w->rank, w->strides),
+             ints_text(text[1], "dilations", w->rank, w->dilations), ints_text(text[2], "pads", 2 * w->rank, pads));
+    give(b, 0,
+         emit(e, "Col2Im", attrs, 3, upstream(b, 0), emit_ints(e, w->rank, w->in), emit_ints(e, w->rank, w->kernel)));
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "Im2Col",
     .domain = "kiln",
@@ -329,7 +348,7 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct columns_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 

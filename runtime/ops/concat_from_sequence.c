@@ -151,6 +151,17 @@ static bool joined_run(struct step *s)
     return true;
 }
 
+static const struct op cut;
+
+static bool cut_of_gradient(struct backward *b)
+{
+    struct value *in[] = { upstream(b, 0), forward_in(b, 0) }, *parts;
+
+    if (emit_private(emitter_of(b), &cut, attrs_of(b), 1, &parts, NULL, 2, in))
+        give(b, 0, parts);
+    return backward_ok(b);
+}
+
 static const struct op joined = {
     .name = "SequenceJoin",
     .domain = "kiln",
@@ -160,7 +171,7 @@ static const struct op joined = {
                                        .attrs_size = sizeof(struct join),
                                        .infer = joined_infer,
                                        .run = joined_run,
-                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .gradient = cut_of_gradient,
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
 };
@@ -207,6 +218,16 @@ static bool cut_run(struct step *s)
     return y;
 }
 
+static bool cut_gradient(struct backward *b)
+{
+    const struct join *a = attrs_of(b);
+    const struct tensor *whole = type_in(b, 0);
+
+    if (wants(b, 0))
+        give(b, 0, emit_joined(emitter_of(b), upstream(b, 0), wrap_axis(a->axis, whole->rank), a->new_axis, whole));
+    return backward_ok(b);
+}
+
 static const struct op cut = {
     .name = "SequenceCut",
     .domain = "kiln",
@@ -216,19 +237,10 @@ static const struct op cut = {
                                        .attrs_size = sizeof(struct join),
                                        .infer = cut_infer,
                                        .run = cut_run,
-                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .gradient = cut_gradient,
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
 };
-
-static bool gradient(struct backward *b)
-{
-    struct value *in[] = { upstream(b, 0), forward_in(b, 0) }, *parts;
-
-    if (emit_private(emitter_of(b), &cut, attrs_of(b), 1, &parts, NULL, 2, in))
-        give(b, 0, parts);
-    return backward_ok(b);
-}
 
 /* -- test -- */
 
@@ -258,7 +270,7 @@ const struct op op_concat_from_sequence = {
                                        .rank = rank_unknown,
                                        .infer = infer,
                                        .run = run,
-                                       .gradient = gradient,
+                                       .gradient = cut_of_gradient,
                                        .flags = OP_RUN_ONLY,
                                        .cases = cases },
                                      { 0 } },

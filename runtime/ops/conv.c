@@ -9,6 +9,7 @@
 #include "ops/cost.h"
 #include "ops/layout.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "ops/rows.h"
 #include <math.h>
 
@@ -148,6 +149,11 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     c->flops = ((out[X] != NULL) + (out[W] != NULL)) * conv_flops(in[GRAD_Y], in[GRAD_W]);
 }
 
+static bool grad_gradient(struct backward *b)
+{
+    return conv_grad_gradient(b, &op_conv);
+}
+
 static const struct op op_grad = {
     .name = "ConvGrad",
     .domain = "kiln",
@@ -161,7 +167,7 @@ static const struct op op_grad = {
               .run = grad_run,
               .describe = grad_describe,
               .cost = grad_cost,
-              .no_gradient = "second derivatives are not supported" },
+              .gradient = grad_gradient },
             { 0 },
         },
 };

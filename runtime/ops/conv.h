@@ -59,5 +59,7 @@ bool conv_dx_fits(struct infer *i, const struct conv_shape *s, enum dtype dtype)
 
 /* One private node (dY, X, W -> dX, dW, dB) for the gradients of both. */
 bool conv_gradient(struct backward *b, const struct op *grad);
+/* The gradient of that node, of the operator `forward`. */
+bool conv_grad_gradient(struct backward *b, const struct op *forward);
 
 #endif

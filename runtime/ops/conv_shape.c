@@ -1,3 +1,4 @@
+#include "ops/bilinear.h"
 #include "ops/conv.h"
 #include "ops/cost.h"
 
@@ -91,6 +92,22 @@ bool conv_gradient(struct backward *b, const struct op *grad)
         if (want[k])
             give(b, k, d[k]);
     return backward_ok(b);
+}
+
+/* What comes back through dB goes to each pixel of its channel. */
+bool conv_grad_gradient(struct backward *b, const struct op *forward)
+{
+    const struct conv_attrs *a = attrs_of(b); /* those of both begin so */
+    const struct tensor *dy = type_in(b, 0);
+    struct emitter *e = emitter_of(b);
+    struct value *u = upstream(b, B);
+    int64_t dims[MAX_RANK];
+
+    for (int d = 0; d < dy->rank; d++)
+        dims[d] = d == (a->channels_last ? dy->rank - 1 : 1) ? dy->dims[d] : 1;
+    if (u && wants(b, 0))
+        give(b, 0, emit(e, "Expand", "", 2, emit_reshape(e, u, dy->rank, dims), emit_ints(e, dy->rank, dy->dims)));
+    return bilinear_gradient(b, forward);
 }
 
 bool conv_shape_read(struct infer *i, const struct conv_attrs *a, const struct tensor *x, const struct tensor *w,

@@ -6,6 +6,7 @@
  * convolution's gradient with respect to its weight (dW). */
 #include "ops/conv.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "ops/rows.h"
 
 enum { X, W, B };                /* inputs */
@@ -176,6 +177,11 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
     c->flops = conv_flops(in[X], in[W]);
 }
 
+static bool grad_gradient(struct backward *b)
+{
+    return conv_grad_gradient(b, &op_conv_transpose);
+}
+
 static const struct op op_grad = {
     .name = "ConvTransposeGrad",
     .domain = "kiln",
@@ -188,7 +194,7 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .cost = grad_cost,
               .run = grad_run,
-              .no_gradient = "second derivatives are not supported" },
+              .gradient = grad_gradient },
             { 0 },
         },
 };

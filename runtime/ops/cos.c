@@ -3,14 +3,20 @@
  *   y = cos(x)        dx = -dy * sin(x)
  *
  * By libm: what is far from 0 takes more than a polynomial. */
-#define OPERATOR "Cos"
-#define NAME     cos
-#define VALUE    COS(x)
-#define DX_OF_X  (-dy * SIN(x))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Cos"
+#define NAME       cos
+#define VALUE      COS(x)
+#define DX_OF_X    (-dy * SIN(x))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Neg", slope_1(s, "Sin", s->of));
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -1,14 +1,20 @@
 /* Cosh, https://onnx.ai/onnx/operators/onnx__Cosh.html
  *
  *   y = cosh(x)        dx = dy * sinh(x) */
-#define OPERATOR "Cosh"
-#define NAME     cosh
-#define VALUE    COSH(x)
-#define DX_OF_X  (dy * SINH(x))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Cosh"
+#define NAME       cosh
+#define VALUE      COSH(x)
+#define DX_OF_X    (dy * SINH(x))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Sinh", s->of);
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -17,6 +17,8 @@ static bool run_back(struct step *s)
     return cumulative_run(s, PRODUCTS_BACK);
 }
 
+static bool gradient_of_back(struct backward *b); /* below */
+
 static const struct op back = {
     .name = "CumProdGrad",
     .domain = "kiln",
@@ -27,9 +29,35 @@ static const struct op back = {
                                        .rank = rank_of_input,
                                        .infer = cumulative_infer,
                                        .run = run_back,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .gradient = gradient_of_back },
                                      { 0 } },
 };
+
+/* Of s[i] = up[i] + x[p] * s[p], p the one before i: with g what flows back to s and n the one behind i,
+ *
+ *   t[i] = g[n] + x[n] * t[n]        dx[i] = s[i] * t[i],   dup[i] = g[i] + x[i] * t[i]
+ *                               exclusive:                  dup[i] = t[i]
+ *
+ * in which t is what it computes itself, exclusive and in the other direction. */
+static bool gradient_of_back(struct backward *b)
+{
+    const struct cumulative *a = attrs_of(b);
+    struct emitter *e = emitter_of(b);
+    struct cumulative *other = emit_alloc(e, sizeof *other);
+    struct value *const g = upstream(b, 0), *const in[] = { forward_in(b, X), forward_in(b, AXIS), g };
+    struct value *t;
+
+    if (!other)
+        return backward_ok(b);
+    *other = (struct cumulative){ true, !a->reverse };
+    if (emit_private(e, &back, other, 1, &t, NULL, 3, in)) {
+        if (wants(b, X))
+            give(b, X, emit(e, "Mul", "", 2, forward_out(b, 0), t));
+        if (wants(b, UP))
+            give(b, UP, a->exclusive ? t : emit(e, "Add", "", 2, g, emit(e, "Mul", "", 2, in[X], t)));
+    }
+    return backward_ok(b);
+}
 
 static bool gradient(struct backward *b)
 {

@@ -19,6 +19,7 @@
 #include "ops/compute.h"
 #include "ops/conv.h"
 #include "ops/cost.h"
+#include "ops/expansion.h"
 #include "ops/move.h"
 #include "ops/rank.h"
 #include "ops/rows.h"
@@ -448,6 +449,95 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     c->flops = ((out[X] || out[OFFSET] || out[MASK]) + (out[W] != NULL)) * conv_flops(in[GRAD_Y], in[GRAD_W]);
 }
 
+/* -- and again -- */
+
+/* first, first + step, ... along axis `axis` of some dimensions, for each of their elements: a column. */
+static struct value *steps(struct emitter *e, const struct window *w, const int64_t *dims, int axis, int64_t first,
+                           int64_t step, enum dtype dtype)
+{
+    const int64_t count = dims_product(dims, 0, w->rank), inner = dims_product(dims, axis + 1, w->rank);
+    const struct tensor type = { .dtype = F64, .rank = 1, .dims = { count } };
+    double *v = emit_alloc(e, (size_t)count * sizeof *v);
+    struct value *x;
+
+    for (int64_t k = 0; v && k < count; k++)
+        v[k] = (double)(first + k / inner % dims[axis] * step);
+    x = v ? emit_constant(e, &type, v) : NULL;
+    return dtype == F64 ? x : emit_cast(e, x, dtype);
+}
+
+/* Where each tap of each point lies, but for its offset: [taps, points, axes]. */
+static struct value *places(struct emitter *e, const struct deform *d)
+{
+    const struct window *const w = &d->window;
+    struct value *axes[MAX_SPATIAL], *all;
+
+    for (int k = 0; k < w->rank; k++) {
+        struct value *tap = steps(e, w, w->kernel, k, 0, w->dilations[k], d->compute);
+        struct value *point = steps(e, w, w->out, k, -w->pads_begin[k], w->strides[k], d->compute);
+
+        tap = emit_reshape(e, tap, 3, (int64_t[]){ d->taps, 1, 1 });
+        axes[k] = emit(e, "Add", "", 2, tap, emit_reshape(e, point, 3, (int64_t[]){ 1, d->points, 1 }));
+    }
+    return emit_many(e, "Concat", "axis=2", 1, &all, w->rank, axes) ? all : NULL;
+}
+
+/* V: [batch, channels, taps, points], however they are told apart. */
+static struct value *columns(struct emitter *e, const struct deform *d, struct value *x, struct value *offset,
+                             struct value *mask)
+{
+    const int64_t groups = d->offset_groups, images = d->batch * groups;
+    struct sample_values v = { .batch = images,
+                               .channels = groups ? d->channels / groups : 0,
+                               .points = d->taps * d->points,
+                               .x = x,
+                               .compute = d->compute,
+                               .places = d->compute };
+    struct value *y;
+
+    v.at = emit_reshape(e, offset, 4, (int64_t[]){ images, d->taps, d->window.rank, d->points });
+    v.at = emit(e, "Add", "", 2, emit(e, "Transpose", "perm=[0,1,3,2]", 1, v.at), places(e, d));
+    v.at = emit_reshape(e, v.at, 3, (int64_t[]){ images, v.points, d->window.rank });
+    v.x = emit_reshape(e, x, 3, (int64_t[]){ images, v.channels, d->plane });
+    y = emit_samples(e, &d->sampler, &v);
+    if (mask)
+        y = emit(e, "Mul", "", 2, y, emit_reshape(e, mask, 3, (int64_t[]){ images, 1, v.points }));
+    return y;
+}
+
+/* B is nothing that the gradient depends on: 0. */
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    struct value *v[GRAD_MASK + 1] = { 0 }, *y;
+    const struct tensor *dy = in[GRAD_Y];
+    struct deform d;
+    int64_t each;
+
+    if (!deform_of(NULL, n->attrs, in[GRAD_X], in[GRAD_W], &d))
+        return expand_error(e, n, KILN_UNSUPPORTED, "the shapes do not fit");
+    each = d.out_channels / d.groups;
+    for (int k = GRAD_X; k < n->inputs; k++)
+        v[k] = !x[k] || in[k]->dtype == d.compute ? x[k] : emit_cast(e, x[k], d.compute);
+    y = columns(e, &d, v[GRAD_X], v[GRAD_OFFSET], v[GRAD_MASK]);
+    y = emit_reshape(e, y, 4, (int64_t[]){ d.batch, d.groups, d.depth, d.points });
+    y = emit(e, "MatMul", "", 2, emit_reshape(e, v[GRAD_W], 3, (int64_t[]){ d.groups, each, d.depth }), y);
+    if (n->out[B]) {
+        r->wrt[B] = emit_zeros(e, in[GRAD_W]->dtype, 1, &d.out_channels);
+        v[GRAD_Y] = in[GRAD_W]->dtype == d.compute ? r->wrt[B] : emit_cast(e, r->wrt[B], d.compute);
+        y = emit(e, "Add", "", 2, y, emit_reshape(e, v[GRAD_Y], 3, (int64_t[]){ d.groups, each, 1 }));
+    }
+    y = emit_reshape(e, y, dy->rank, dy->dims);
+    r->y[0] = dy->dtype == d.compute ? y : emit_cast(e, y, dy->dtype);
+    r->dy[0] = GRAD_Y;
+    r->count = 1;
+    r->wrt[X] = x[GRAD_X];
+    r->wrt[W] = x[GRAD_W];
+    r->wrt[OFFSET] = x[GRAD_OFFSET];
+    r->wrt[MASK] = n->inputs > GRAD_MASK ? x[GRAD_MASK] : NULL;
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "DeformConvGrad",
     .domain = "kiln",
@@ -456,10 +546,11 @@ static const struct op op_grad = {
                                                     "T dX?, T dW?, T doffset?, T dB?, T dmask?",
                                        .types = "T: floats bf16",
                                        .attrs_size = sizeof(struct deform_attrs),
+                                       .retrace = retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .cost = grad_cost,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 

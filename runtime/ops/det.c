@@ -17,6 +17,7 @@
 #include "ops/convert.h"
 #include "ops/cost.h"
 #include "ops/rank.h"
+#include "ops/widen.h"
 #include <math.h>
 #include <string.h>
 
@@ -288,6 +289,51 @@ static void cost_of_grad(const struct node *n, const struct tensor *const *in, s
     cost(in[0], 1, c);
 }
 
+/* All but row r, for each r: m * (m - 1) indices. */
+static struct value *all_but_one(struct emitter *e, int64_t m)
+{
+    const struct tensor type = { .dtype = I64, .rank = 2, .dims = { m, m - 1 } };
+    int64_t *const rows = emit_alloc(e, (size_t)tensor_bytes(&type) + 1);
+
+    for (int64_t k = 0; rows && k < m * (m - 1); k++)
+        rows[k] = k % (m - 1) + (k % (m - 1) >= k / (m - 1));
+    return rows ? emit_constant(e, &type, rows) : NULL;
+}
+
+/* 1 and -1 as on a chessboard */
+static struct value *signs(struct emitter *e, int64_t m, enum dtype dtype)
+{
+    const struct tensor type = { .dtype = F32, .rank = 2, .dims = { m, m } };
+    float *const sign = emit_alloc(e, (size_t)tensor_bytes(&type));
+
+    for (int64_t k = 0; sign && k < m * m; k++)
+        sign[k] = (k / m + k % m) % 2 ? -1 : 1;
+    return sign ? emit_cast(e, emit_constant(e, &type, sign), dtype) : NULL;
+}
+
+/* A cofactor is the determinant of what is left without its row and its column, with a sign: much more to compute, but
+ * right for singular matrices, and so are its gradients. */
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct tensor *x = in[0];
+    const int64_t m = x->dims[x->rank - 1], count = dims_product(x->dims, 0, x->rank - 2);
+    struct value *d = emit_widened(e, n->in[0], x->dtype, WIDEN_HALVES), *rows;
+
+    if (!m) {
+        out[0] = n->in[0];
+        return true;
+    }
+    rows = all_but_one(e, m);
+    d = emit_reshape(e, d, 3, (const int64_t[]){ count, m, m });
+    d = emit(e, "Gather", "axis=3", 2, emit(e, "Gather", "axis=1", 2, d, rows), rows);
+    d = emit(e, "Det", "", 1, emit(e, "Transpose", "perm=[0,1,3,2,4]", 1, d));
+    d = emit(e, "Mul", "", 2, d, signs(e, m, dtype_compute(x->dtype)));
+    d = emit(e, "Mul", "", 2, d,
+             emit_reshape(e, emit_widened(e, n->in[1], x->dtype, WIDEN_HALVES), 3, (const int64_t[]){ count, 1, 1 }));
+    out[0] = emit_narrowed(e, emit_reshape(e, d, x->rank, x->dims), n->in[0], x->dtype, WIDEN_HALVES);
+    return out[0];
+}
+
 static const struct op det_grad = {
     .name = "DetGrad",
     .domain = "kiln",
@@ -298,7 +344,8 @@ static const struct op det_grad = {
                                        .infer = infer_grad,
                                        .run = run_grad,
                                        .cost = cost_of_grad,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .spell_out = spell_out,
+                                       .no_gradient = "is a gradient itself" },
                                      { 0 } },
 };
 

@@ -122,7 +122,7 @@ static struct transform adjoint_of(const struct transform *t)
     back.read_parts = t->parts;
     back.parts = t->read_parts;
     back.inverse = !t->inverse;
-    back.mirrored = false;
+    back.mirrored = t->doubled;
     back.doubled = t->mirrored;
     return back;
 }
@@ -360,6 +360,8 @@ static bool grad_run(struct step *s)
     return run_transform(s, &((const struct dft_grad *)s->attrs)->transform);
 }
 
+static bool gradient_of_grad(struct backward *b); /* below */
+
 static const struct op op_grad = {
     .name = "DFTGrad",
     .domain = "kiln",
@@ -369,27 +371,43 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct dft_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 
-static bool gradient(struct backward *b)
+/* The adjoint of t, of what was transformed out of x. */
+static void give_adjoint(struct backward *b, const struct transform *t, const struct tensor *x)
 {
-    const struct tensor *x = type_in(b, INPUT), *length = type_in(b, DFT_LENGTH), *axis = type_in(b, AXIS);
     struct dft_grad *a = emit_alloc(emitter_of(b), sizeof *a);
     struct value *d, *dy = upstream(b, 0);
-    struct transform forward;
 
-    if ((length && !length->data) || (axis && !axis->data))
-        return backward_error(b, "its length or its axis is only known while running");
-    if (!a || !wants(b, INPUT))
-        return backward_ok(b);
-    forward = transform_of(attrs_of(b), x, wrap_axis(integer_of(axis, -2), x->rank), integer_of(length, 0));
-    a->transform = adjoint_of(&forward);
+    if (!a)
+        return;
+    a->transform = adjoint_of(t);
     a->x = *x;
     a->x.data = NULL;
     if (emit_private(emitter_of(b), &op_grad, a, 1, &d, NULL, 1, &dy))
         give(b, INPUT, d);
+}
+
+/* It is linear: its adjoint is the transform. */
+static bool gradient_of_grad(struct backward *b)
+{
+    give_adjoint(b, &((const struct dft_grad *)attrs_of(b))->transform, type_in(b, 0));
+    return backward_ok(b);
+}
+
+static bool gradient(struct backward *b)
+{
+    const struct tensor *x = type_in(b, INPUT), *length = type_in(b, DFT_LENGTH), *axis = type_in(b, AXIS);
+    struct transform forward;
+
+    if ((length && !length->data) || (axis && !axis->data))
+        return backward_error(b, "its length or its axis is only known while running");
+    if (!wants(b, INPUT))
+        return backward_ok(b);
+    forward = transform_of(attrs_of(b), x, wrap_axis(integer_of(axis, -2), x->rank), integer_of(length, 0));
+    give_adjoint(b, &forward, x);
     return backward_ok(b);
 }
 

@@ -317,6 +317,8 @@ static bool infer_grad(struct infer *i)
     return set_out(i, 0, dy->dtype, dy->rank, dy->dims);
 }
 
+static bool gradient_of_grad(struct backward *b); /* below */
+
 static const struct op dropout_grad = {
     .name = "DropoutGrad",
     .domain = "kiln",
@@ -328,10 +330,21 @@ static const struct op dropout_grad = {
               .attrs_size = sizeof(struct dropout),
               .infer = infer_grad,
               .run = run_grad,
-              .no_gradient = "is a gradient itself" },
+              .gradient = gradient_of_grad },
             { 0 },
         },
 };
+
+/* It is linear: what flows back is dropped where dy was. */
+static bool gradient_of_grad(struct backward *b)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, 1), forward_in(b, 2), forward_in(b, 3) };
+    struct value *d = NULL;
+
+    if (wants(b, 0) && emit_private(emitter_of(b), &dropout_grad, attrs_of(b), 1, &d, NULL, 4, in))
+        give(b, 0, d);
+    return backward_ok(b);
+}
 
 static bool gradient(struct backward *b)
 {

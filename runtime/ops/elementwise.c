@@ -401,20 +401,6 @@ bool compare_infer(struct infer *i)
 
 /* -- differentiate -- */
 
-struct value *slope_number(const struct slope *s, double number)
-{
-    return emit_scalar(s->e, s->dtype, number);
-}
-
-bool unary_spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out,
-                     emit_slope *slope, struct numbers numbers)
-{
-    const struct slope s = { e, n->in[1], in[1]->dtype, numbers };
-
-    out[0] = emit(e, "Mul", "", 2, n->in[0], slope(&s));
-    return out[0];
-}
-
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved)
 {
     struct value *const in[] = { upstream(b, 0), saved };

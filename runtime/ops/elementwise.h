@@ -76,19 +76,27 @@ bool copy_run(struct step *s);
 /* dL/d(input 0) by a private node with inputs (gradient of the output, saved) and the attributes of this one. */
 bool unary_gradient(struct backward *b, const struct op *grad, struct value *saved);
 
-/* What a unary operator's slope is emitted of: its input or its output, as the operator saved it. */
+/* What a unary operator's slope is emitted of: its input or its output, as the operator saved it, halves in float. */
 struct slope {
     struct emitter *e;
     struct value *of;
-    enum dtype dtype; /* of both */
+    enum dtype dtype; /* F32 or F64 */
     struct numbers numbers;
+    struct value **where; /* may be set: where this is false the gradient is 0, whatever flows in */
 };
-typedef struct value *emit_slope(const struct slope *s);
+typedef struct value *emit_slope(const struct slope *s); /* NULL: it is 1 */
 /* The gradient's node spelled out: dy times the slope. */
 bool unary_spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out,
                      emit_slope *slope, struct numbers numbers);
 /* A number of the slope's type. */
 struct value *slope_number(const struct slope *s, double number);
+/* A node of the standard, of one operand or of two. */
+struct value *slope_1(const struct slope *s, const char *op, struct value *a);
+struct value *slope_2(const struct slope *s, const char *op, struct value *a, struct value *b);
+struct value *slope_where(const struct slope *s, struct value *condition, struct value *a, struct value *b);
+/* 1 - x^2 as (1 - x) (1 + x), which keeps its digits next to 1; x^2 + 1. */
+struct value *slope_unit_less_square(const struct slope *s);
+struct value *slope_square_and_unit(const struct slope *s);
 
 /* What unary_formula.h made, in the rows of an operator. */
 #define UNARY_PARTS .infer = unary_infer, .run = run, .chain = &chain, .gradient = gradient, .flags = OP_ELEMENTWISE

@@ -9,11 +9,19 @@
 #define INTEGER  ((float)ERF((double)x))
 #define INTS
 #define UINTS
-#define DX_OF_X (dy * ((T)1.12837916709551257 * EXP(-x * x)))
-#define WORK    EXPONENTIAL
+#define DX_OF_X    (dy * ((T)1.12837916709551257 * EXP(-x * x)))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    struct value *const power = slope_1(s, "Exp", slope_1(s, "Neg", slope_2(s, "Mul", s->of, s->of)));
+
+    return slope_2(s, "Mul", power, slope_number(s, 1.12837916709551257));
+}
 
 /* -- test -- */
 

@@ -10,6 +10,7 @@
 #include "ops/move.h"
 #include "ops/rank.h"
 #include "tensor/half.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { DATA, INDICES };
@@ -218,6 +219,24 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* It is linear: dY gets what flows back to where it was added. */
+static bool gradient_of_grad(struct backward *b)
+{
+    const struct gather_grad *a = attrs_of(b);
+    const struct tensor *dy = type_in(b, 0);
+    struct emitter *e = emitter_of(b);
+    struct value *d;
+    char axis[32];
+
+    snprintf(axis, sizeof axis, "axis=%lld", (long long)a->axis);
+    d = emit(e, "Gather", axis, 2, upstream(b, 0), forward_in(b, 1));
+    if (dy->rank !=
+        a->rank - 1 + type_in(b, 1)->rank) /* the indices counted as one dimension (ArrayFeatureExtractor) */
+        d = emit_reshape(e, d, dy->rank, dy->dims);
+    give(b, 0, d);
+    return backward_ok(b);
+}
+
 static const struct op gather_grad = {
     .name = "GatherGrad",
     .domain = "kiln",
@@ -227,7 +246,7 @@ static const struct op gather_grad = {
                                        .attrs_size = sizeof(struct gather_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 

@@ -118,10 +118,43 @@ static bool read_grad_chain(const struct node *n, struct chain_step *s)
 
 static const struct chain_rule grad_chain = { &formula_gelu_of_x, 1, 0, read_grad_chain };
 
+/* P(x) + x * exp(-x^2 / 2) / sqrt(2 pi) */
+static struct value *slope(const struct slope *s)
+{
+    struct value *p = slope_1(s, "Erf", slope_2(s, "Mul", s->of, slope_number(s, M_SQRT1_2)));
+    struct value *density = slope_2(s, "Mul", slope_2(s, "Mul", s->of, s->of), slope_number(s, -.5));
+
+    p = slope_2(s, "Mul", slope_2(s, "Add", p, slope_number(s, 1)), slope_number(s, .5));
+    density = slope_2(s, "Mul", slope_1(s, "Exp", density), slope_number(s, 0.39894228040143268));
+    return slope_2(s, "Add", p, slope_2(s, "Mul", s->of, density));
+}
+
+/* S(x) + 2 * x * S(x) * (1 - S(x)) * u' */
+static struct value *slope_tanh(const struct slope *s)
+{
+    struct value *const one = slope_number(s, 1), *const square = slope_2(s, "Mul", s->of, s->of);
+    struct value *u = slope_2(s, "Add", one, slope_2(s, "Mul", square, slope_number(s, 0.044715)));
+    struct value *du = slope_2(s, "Add", one, slope_2(s, "Mul", square, slope_number(s, 3 * 0.044715)));
+    struct value *sigmoid, *inner;
+
+    u = slope_2(s, "Mul", slope_2(s, "Mul", s->of, slope_number(s, 2 * ROOT_2_PI)), u);
+    du = slope_2(s, "Mul", slope_2(s, "Mul", s->of, slope_number(s, 2 * ROOT_2_PI)), du);
+    sigmoid = slope_1(s, "Sigmoid", u);
+    inner = slope_2(s, "Mul", sigmoid, slope_2(s, "Sub", one, sigmoid));
+    return slope_2(s, "Add", sigmoid, slope_2(s, "Mul", inner, du));
+}
+
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const bool by_tanh = ((const struct gelu *)n->attrs)->approximate == TANH;
+
+    return unary_spell_out(e, n, in, out, by_tanh ? slope_tanh : slope, (struct numbers){ 0 });
+}
+
 static const struct op gelu_grad = {
     .name = "GeluGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct gelu), run_grad, &grad_chain, NULL), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(sizeof(struct gelu), run_grad, &grad_chain, spell_out), { 0 } },
 };
 
 static bool gradient(struct backward *b)

@@ -7,10 +7,12 @@
  * by strides: nothing is transposed in memory. */
 #include "ops/gemm.h"
 #include "base/text.h"
+#include "ops/bilinear.h"
 #include "ops/chained.h"
 #include "ops/cost.h"
 #include "ops/move.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include <math.h>
 
 enum { A, B, C };                /* inputs */
@@ -295,6 +297,12 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     c->flops = ((out[A] != NULL) + (out[B] != NULL)) * flops_of(n->attrs, in[GRAD_A], in[GRAD_B]);
 }
 
+/* beta is that of a C, which is not there. */
+static bool grad_gradient(struct backward *b)
+{
+    return bilinear_gradient(b, &op_gemm);
+}
+
 static const struct op op_grad = {
     .name = "GemmGrad",
     .domain = "kiln",
@@ -307,7 +315,7 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .cost = grad_cost,
               .run = grad_run,
-              .no_gradient = "second derivatives are not supported" },
+              .gradient = grad_gradient },
             { 0 },
         },
 };

@@ -418,6 +418,55 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* Coordinates in elements, [batch, points, axes] of the grid, which has the last axis first: by the formulas of place. */
+static struct value *places(struct emitter *e, const struct grid_sample *a, const struct sample_job *j,
+                            struct value *grid, enum dtype dtype)
+{
+    const int rank = j->sampler.rank;
+    struct value *one = emit_scalar(e, dtype, 1), *half = emit_scalar(e, dtype, 0.5), *at;
+    int64_t other[MAX_SPATIAL];
+    double size[MAX_SPATIAL];
+
+    for (int d = 0; d < rank; d++) {
+        other[d] = rank - 1 - d;
+        size[d] = (double)(j->sampler.dims[d] - a->align_corners);
+    }
+    at = emit_reshape(e, grid, 3, (int64_t[]){ j->batch, j->points, rank });
+    if (j->grid->dtype != dtype)
+        at = emit_cast(e, at, dtype);
+    at = emit(e, "Gather", "axis=2", 2, at, emit_ints(e, rank, other));
+    at = emit(e, "Where", "", 3, emit(e, "IsNaN", "", 1, at), emit_scalar(e, dtype, -1), at);
+    at = emit(e, "Add", "", 2, at, one);
+    if (a->align_corners)
+        return emit(e, "Mul", "", 2, emit(e, "Mul", "", 2, at, half), emit_numbers(e, dtype, rank, size));
+    at = emit(e, "Sub", "", 2, emit(e, "Mul", "", 2, at, emit_numbers(e, dtype, rank, size)), one);
+    return emit(e, "Mul", "", 2, at, half);
+}
+
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    const struct grid_sample *a = n->attrs;
+    const struct tensor *t = in[GRAD_X], *dy = in[GRAD_Y];
+    struct sample_values v = { .compute = compute_dtype(t->dtype), .places = in[GRAD_GRID]->dtype == F64 ? F64 : F32 };
+    struct sample_job j;
+
+    job_of(&j, a, t, in[GRAD_GRID]);
+    v.batch = j.batch;
+    v.channels = j.channels;
+    v.points = j.points;
+    v.x = v.compute == t->dtype ? x[GRAD_X] : emit_cast(e, x[GRAD_X], v.compute);
+    v.at = places(e, a, &j, x[GRAD_GRID], v.places);
+    r->y[0] = emit_reshape(e, emit_samples(e, &j.sampler, &v), dy->rank, dy->dims);
+    if (v.compute != t->dtype)
+        r->y[0] = emit_cast(e, r->y[0], t->dtype);
+    r->dy[0] = GRAD_Y;
+    r->count = 1;
+    r->wrt[D_X] = x[GRAD_X];
+    r->wrt[D_GRID] = x[GRAD_GRID];
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "GridSampleGrad",
     .domain = "kiln",
@@ -425,9 +474,10 @@ static const struct op op_grad = {
                                        .signature = "T dY, T X, T2 grid -> T dX?, T2 dgrid?",
                                        .types = "T: floats bf16; T2: floats bf16",
                                        .attrs_size = sizeof(struct grid_sample),
+                                       .retrace = retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 

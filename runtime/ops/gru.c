@@ -14,12 +14,12 @@
  * Computed in float, or in double where X is double. Keras' GRU is this one; linear_before_reset is its reset_after. */
 #include "ops/compute.h"
 #include "ops/rank.h"
-#include "ops/recurrent.h"
+#include "ops/recurrent_spelled.h"
 #include <string.h>
 
 enum { X, W, R, B, LENGTHS, H0, INPUTS };                  /* inputs */
 enum { Y, Y_H, KEPT };                                     /* outputs; the last one is hidden */
-enum { GRAD_KEPT = INPUTS, GRAD_Y, GRAD_YH, GRAD_INPUTS }; /* inputs of the gradient, after GRU's own (B is not read) */
+enum { GRAD_KEPT = INPUTS, GRAD_Y, GRAD_YH, GRAD_INPUTS }; /* inputs of the gradient, after GRU's own */
 enum { DX, DW, DR, DB, DH0, GRADS };                       /* outputs of the gradient */
 enum { GATES = 3, KEPT_EACH = 5 };                         /* for each hidden unit, of one step of one sequence */
 
@@ -321,6 +321,50 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* -- and again -- */
+
+static void spelled_cell(struct emitter *e, struct cell *c)
+{
+    const struct gru *a = c->attrs;
+    struct value *h = c->state[0], *from_h[GATES], *z, *r, *inner;
+
+    if (a->linear_before_reset) {
+        emit_parts(e, emit(e, "MatMul", "", 2, h, c->weights), GATES, from_h);
+    } else {
+        struct value *parts[GATES];
+
+        emit_parts(e, c->weights, GATES, parts);
+        for (int k = 0; k < 2; k++)
+            from_h[k] = emit(e, "MatMul", "", 2, h, parts[k]);
+        from_h[2] = parts[2];
+    }
+    z = emit_gate(e, c, 0, emit(e, "Add", "", 2, c->x[0], from_h[0]));
+    r = emit_gate(e, c, 0, emit(e, "Add", "", 2, c->x[1], from_h[1]));
+    inner = from_h[2];
+    if (a->linear_before_reset)
+        inner = emit(e, "Mul", "", 2, r, c->bias ? emit(e, "Add", "", 2, inner, c->bias) : inner);
+    else
+        inner = emit(e, "MatMul", "", 2, emit(e, "Mul", "", 2, r, h), inner);
+    inner = emit_gate(e, c, 1, emit(e, "Add", "", 2, c->x[2], inner));
+    c->state[0] = emit(e, "Add", "", 2, inner, emit(e, "Mul", "", 2, z, emit(e, "Sub", "", 2, h, inner)));
+}
+
+static const int gives[GRADS] = { X, W, R, B, H0 };
+
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    const struct gru *a = n->attrs;
+    const struct unrolled u = { .gates = GATES,
+                                .states = 1,
+                                .inputs = INPUTS,
+                                .peepholes = UNKNOWN,
+                                .own_last_bias = a->linear_before_reset,
+                                .cell = spelled_cell };
+
+    return recurrent_retrace(e, n, in, x, &u, GRADS, gives, r);
+}
+
 static const struct op gru_grad = {
     .name = "GRUGrad",
     .domain = "kiln",
@@ -328,17 +372,16 @@ static const struct op gru_grad = {
                                        .signature = "T X, T W, T R, T B?, I sequence_lens?, T initial_h?, K kept, "
                                                     "T dY?, T dY_h? -> T dX?, T dW?, T dR?, T dB?, T dinitial_h?",
                                        .types = "T: floats bf16; I: i32; K: f32 f64",
+                                       .retrace = retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .cost = recurrent_grad_cost,
-                                       .no_gradient = "second derivatives of GRU are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 
 static bool gradient(struct backward *b)
 {
-    static const int gives[GRADS] = { X, W, R, B, H0 };
-
     return recurrent_gradient(b, &gru_grad, INPUTS, KEPT, GRADS, gives);
 }
 

@@ -10,9 +10,21 @@
 #define DX_OF_X  (LINE > 0 && LINE < 1 ? alpha * dy : 0)
 #define RISES    (alpha >= 0)
 #define NUMBERS
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    const double alpha = (double)s->numbers.alpha, beta = (double)s->numbers.beta;
+    struct value *line = slope_2(s, "Mul", s->of, slope_number(s, alpha));
+
+    line = slope_2(s, "Add", line, slope_number(s, beta));
+    *s->where = slope_2(s, "And", slope_2(s, "Greater", line, slope_number(s, 0)),
+                        slope_2(s, "Less", line, slope_number(s, 1)));
+    return slope_number(s, alpha);
+}
 
 /* -- read -- */
 

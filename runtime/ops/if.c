@@ -125,7 +125,13 @@ static bool gradient(struct backward *b)
     "{ y0 = If (x0) <then_branch = t () => (double[2,3] a) { a = Neg (x1) }, "                                         \
     "else_branch = f () => (double[2,3] b) { b = Mul (x1, x1) }> }"
 
+#define CURVED                                                                                                         \
+    "{ y0 = If (x0) <then_branch = t () => (double[2,3] a) { a = Tanh (x1) }, "                                        \
+    "else_branch = f () => (double[2,3] b) { c = Cos (x1) b = Mul (x1, c) }> }"
+
 static const struct op_case cases[] = {
+    { "bool[]{1} f64[2,3]", CURVED, "f64[2,3]", 2 },
+    { "bool[]{0} f64[2,3]", CURVED, "f64[2,3]", 2 },
     { "bool[]{1} f64[2,3]", NEGATED, "f64[2,3]", 2 },
     { "bool[]{0} f64[2,3]", NEGATED, "f64[2,3]", 2 },
     { "bool[1]{0} f32[2] f32[2]",

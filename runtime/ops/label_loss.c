@@ -27,6 +27,7 @@ struct loss_job {
 #define T       double
 #include "ops/label_loss_body.h"
 #include "ops/rank.h"
+#include "ops/widen.h"
 
 /* -- read -- */
 
@@ -220,6 +221,97 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* Which labels count, 1 for each class and label where it is that, in the type of computation; 0 where it is ignored. */
+static struct value *label_classes(struct emitter *e, const struct loss_attrs *a, struct value *labels,
+                                   const struct tensor *t, int64_t classes, enum dtype compute)
+{
+    const int64_t axis = 1;
+    struct value *ignored = NULL, *one;
+
+    if (t->dtype != I64)
+        labels = emit_cast(e, labels, I64);
+    if (a->ignores) { /* the index may be no class */
+        ignored = emit(e, "Equal", "", 2, labels, emit_reshape(e, emit_ints(e, 1, &a->ignore_index), 0, NULL));
+        labels = emit(e, "Where", "", 3, ignored, emit_scalar(e, I64, 0), labels);
+    }
+    one = emit(e, "OneHot", "axis=1", 3, labels, emit_scalar(e, I64, (double)classes),
+               emit_cast(e, emit_ints(e, 2, (int64_t[]){ 0, 1 }), compute));
+    if (!ignored)
+        return one;
+    ignored = emit(e, "Unsqueeze", "", 2, ignored, emit_ints(e, 1, &axis));
+    return emit(e, "Where", "", 3, ignored, emit_scalar(e, compute, 0), one);
+}
+
+/* What a mean is divided by, the weights of all labels; 1 where none counts, so that nothing flows. */
+static struct value *label_weights(struct emitter *e, const struct loss_attrs *a, struct value *one,
+                                   struct value *weighted, enum dtype compute)
+{
+    struct value *sum = emit(e, "ReduceSum", "keepdims=0", 1, weighted), *none;
+
+    if (!a->ignores)
+        return sum;
+    none = emit(e, "Equal", "", 2, emit(e, "ReduceSum", "keepdims=0", 1, one), emit_scalar(e, compute, 0));
+    return emit(e, "Where", "", 3, none, emit_scalar(e, compute, 1), sum);
+}
+
+struct spelled_loss { /* in the type of computation */
+    struct value *log_prob, *one, *weighted, *sum, *scale;
+};
+
+/* dweight, the sum over labels of -one * (log_prob - mean of log_prob, where the loss is a mean) * s. What is no label's may be
+ * -infinity. */
+static struct value *weight_gradient(struct emitter *e, const struct spelled_loss *l, const struct tensor *x,
+                                     enum dtype compute)
+{
+    int64_t axes[MAX_RANK] = { 0 };
+    struct value *p = emit(e, "Where", "", 3, emit_cast(e, l->one, BOOL), l->log_prob, emit_scalar(e, compute, 0));
+
+    for (int d = 2; d < x->rank; d++)
+        axes[d - 1] = d;
+    if (l->sum) {
+        struct value *all = emit(e, "ReduceSum", "keepdims=0", 1, emit(e, "Mul", "", 2, l->weighted, p));
+
+        p = emit(e, "Sub", "", 2, p, emit(e, "Div", "", 2, all, l->sum));
+    }
+    p = emit(e, "Mul", "", 2, emit(e, "Mul", "", 2, l->one, p), l->scale);
+    return emit(e, "Neg", "", 1, emit(e, "ReduceSum", "keepdims=0", 2, p, emit_ints(e, x->rank - 1, axes)));
+}
+
+/* The gradient, with s = dloss, divided by the sum of weights where the loss is a mean, and each label as `one` of its
+ * classes: dlog_prob = -one * weight * s, dscores = dlog_prob - exp(log_prob) * sum over classes of dlog_prob. */
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct loss_attrs *a = n->attrs;
+    const struct tensor *x = in[LOSS_INPUT];
+    const enum dtype compute = dtype_compute(x->dtype);
+    struct value *const classes = emit_ints(e, 1, &(int64_t){ 1 });
+    struct spelled_loss l = { .log_prob = emit_widened(e, n->in[LOSS_INPUT], x->dtype, WIDEN_HALVES),
+                              .scale = emit_widened(e, n->in[GRAD_Y], x->dtype, WIDEN_HALVES) };
+    int64_t dims[MAX_RANK];
+
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = d == 1 ? x->dims[1] : 1;
+    l.one = l.weighted = label_classes(e, a, n->in[LOSS_TARGET], in[LOSS_TARGET], x->dims[1], compute);
+    if (in[LOSS_WEIGHT])
+        l.weighted = emit(e, "Mul", "", 2, l.one,
+                          emit_reshape(e, emit_widened(e, n->in[LOSS_WEIGHT], x->dtype, WIDEN_HALVES), x->rank, dims));
+    if (a->reduction == LOSS_NONE)
+        l.scale = emit(e, "Unsqueeze", "", 2, l.scale, classes);
+    if (a->reduction == LOSS_MEAN) {
+        l.sum = label_weights(e, a, l.one, l.weighted, compute);
+        l.scale = emit(e, "Div", "", 2, l.scale, l.sum);
+    }
+    out[0] = emit(e, "Neg", "", 1, emit(e, "Mul", "", 2, l.weighted, l.scale));
+    if (a->softmax)
+        out[0] = emit(
+            e, "Sub", "", 2, out[0],
+            emit(e, "Mul", "", 2, emit(e, "Exp", "", 1, l.log_prob), emit(e, "ReduceSum", "", 2, out[0], classes)));
+    out[0] = emit_narrowed(e, out[0], n->in[LOSS_INPUT], x->dtype, WIDEN_HALVES);
+    if (in[LOSS_WEIGHT])
+        out[1] = emit_narrowed(e, weight_gradient(e, &l, x, compute), n->in[LOSS_WEIGHT], x->dtype, WIDEN_HALVES);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "LabelLossGrad",
     .domain = "kiln",
@@ -229,9 +321,10 @@ static const struct op op_grad = {
               .signature = "T log_prob, I labels, T weight?, T dloss -> T dX?, T dweight?",
               .types = "T: floats bf16; I: i32 i64",
               .attrs_size = sizeof(struct loss_attrs),
+              .spell_out = spell_out,
               .infer = grad_infer,
               .run = grad_run,
-              .no_gradient = "second derivatives are not supported" },
+              .no_gradient = "it is spelled out" },
             { 0 },
         },
 };

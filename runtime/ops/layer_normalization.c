@@ -273,6 +273,42 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
+{
+    return from == to ? v : emit_cast(e, v, to);
+}
+
+/* The gradient in the formulas above. */
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    static const char over[] = "noop_with_empty_axes=1";
+    const struct tensor *x = in[GRAD_X];
+    const struct rows r = rows_of(n->attrs, x);
+    struct value *dy = cast_to(e, n->in[GRAD_Y], x->dtype, r.compute), *g = dy, *xhat, *of_rows, *of_all;
+    int64_t axes[MAX_RANK];
+
+    for (int d = 0; d < x->rank; d++)
+        axes[d] = d;
+    of_rows = emit_ints(e, x->rank - r.axis, axes + r.axis);
+    of_all = emit_ints(e, r.axis, axes);
+    xhat = emit(e, "Sub", "", 2, cast_to(e, n->in[GRAD_X], x->dtype, r.compute), n->in[GRAD_MEAN]);
+    xhat = emit(e, "Mul", "", 2, xhat, n->in[GRAD_INVSTD]);
+    if (in[GRAD_SCALE]) {
+        struct value *scale = cast_to(e, n->in[GRAD_SCALE], x->dtype, r.compute);
+
+        g = emit(e, "Mul", "", 2, dy, emit_reshape(e, scale, x->rank - r.axis, x->dims + r.axis));
+        out[1] = emit(e, "ReduceSum", over, 2, emit(e, "Mul", "", 2, dy, xhat), of_all);
+        out[2] = emit(e, "ReduceSum", over, 2, dy, of_all);
+    }
+    out[0] = emit(e, "ReduceMean", over, 2, emit(e, "Mul", "", 2, g, xhat), of_rows);
+    out[0] = emit(e, "Add", "", 2, emit(e, "ReduceMean", over, 2, g, of_rows), emit(e, "Mul", "", 2, xhat, out[0]));
+    out[0] = emit(e, "Mul", "", 2, emit(e, "Sub", "", 2, g, out[0]), n->in[GRAD_INVSTD]);
+    out[0] = cast_to(e, out[0], r.compute, x->dtype);
+    for (int k = 1; k <= 2 && in[GRAD_SCALE]; k++)
+        out[k] = cast_to(e, emit_reshape(e, out[k], 1, &r.n), r.compute, x->dtype);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "LayerNormalizationGrad",
     .domain = "kiln",
@@ -282,17 +318,13 @@ static const struct op op_grad = {
               .signature = "T dY, T X, T scale?, S mean, S invstd -> T dX?, T dscale?, T dB?",
               .types = "T: floats bf16; S: f32 f64",
               .attrs_size = sizeof(struct layer_norm_attrs),
+              .spell_out = spell_out,
               .infer = grad_infer,
               .run = grad_run,
-              .no_gradient = "second derivatives are not supported" },
+              .no_gradient = "it is spelled out" },
             { 0 },
         },
 };
-
-static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
-{
-    return from == to ? v : emit_cast(e, v, to);
-}
 
 /* x - mean, and xhat, in the type of X. */
 static struct value *centred(struct emitter *e, const struct tensor *x, struct value *const *in)
@@ -301,7 +333,7 @@ static struct value *centred(struct emitter *e, const struct tensor *x, struct v
 }
 
 /* What comes back through the outputs Mean, dMean / n for each element of the row, and InvStdDev, -dInvStdDev *
- * invstd^3 * (x - mean) / n. */
+ * invstd^3 * (x - mean) / n; through those that are kept, too, in a gradient of a gradient. */
 static void statistics_gradient(struct backward *b, struct value *const *in)
 {
     struct emitter *e = emitter_of(b);
@@ -309,14 +341,15 @@ static void statistics_gradient(struct backward *b, struct value *const *in)
     const struct tensor *x = type_in(b, X);
     const struct rows r = rows_of(a, x);
 
-    for (int k = MEAN; k <= INVSTD; k++) {
+    for (int k = MEAN; k < OUTPUTS; k++) {
+        const bool mean = k == MEAN || k == KEPT_MEAN;
         struct value *g = upstream(b, k), *invstd;
 
         if (!g)
             continue;
-        g = cast_to(e, g, a->stash, x->dtype);
-        g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, (k == MEAN ? 1 : -1) / (double)r.n));
-        if (k == MEAN) {
+        g = cast_to(e, g, k < KEPT_MEAN ? a->stash : r.compute, x->dtype);
+        g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, (mean ? 1 : -1) / (double)r.n));
+        if (mean) {
             give(b, X, emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims)));
             continue;
         }

@@ -23,6 +23,18 @@ void layout_dims(bool channels_last, int rank, const int64_t *onnx, int64_t *dim
         dims[rank > 1 ? layout_axis(channels_last, rank, d) : d] = onnx[d];
 }
 
+struct value *emit_layout(struct emitter *e, struct value *x, int rank, bool channels_last)
+{
+    int64_t perm[MAX_RANK];
+
+    for (int d = 0; d < rank; d++) {
+        const int last = layout_axis(true, rank, d); /* where ONNX' dimension d lies */
+
+        perm[channels_last ? last : d] = channels_last ? d : last;
+    }
+    return emit_transposed(e, x, rank, perm);
+}
+
 void layout_copy(const struct kernels *k, struct pool *pool, const struct tensor *x, bool channels_last,
                  const void *from, void *to)
 {

@@ -16,6 +16,8 @@ int layout_wrap(bool channels_last, int rank, int64_t axis);
 struct tensor layout_onnx(bool channels_last, const struct tensor *x);
 /* And back: ONNX' dimensions as they lie. */
 void layout_dims(bool channels_last, int rank, const int64_t *onnx, int64_t *dims);
+/* x in the other layout: with channels last, or as ONNX has them. */
+struct value *emit_layout(struct emitter *e, struct value *x, int rank, bool channels_last);
 /* The elements of `from`, whose type is x, in the other layout: with channels last in `to`, or as ONNX has them. */
 void layout_copy(const struct kernels *k, struct pool *pool, const struct tensor *x, bool channels_last,
                  const void *from, void *to);

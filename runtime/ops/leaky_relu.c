@@ -9,9 +9,16 @@
 #define DX_OF_X  (x < 0 ? alpha * dy : dy)
 #define RISES    (alpha >= 0)
 #define NUMBERS
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_where(s, slope_2(s, "Less", s->of, slope_number(s, 0)), slope_number(s, (double)s->numbers.alpha),
+                       slope_number(s, 1));
+}
 
 /* -- read -- */
 

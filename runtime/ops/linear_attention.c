@@ -17,6 +17,7 @@
  *   dA = D - k du'     ddecay = the sums of rows of dA A     D before the token = exp(decay) dA
  *
  * with du, and what has it, of delta rules alone. States are computed again, from those of every so many tokens. */
+#include "ops/linear_attention.h"
 #include "kernels/dense_block.h"
 #include "kernels/machine.h"
 #include "kernels/parts.h"
@@ -27,16 +28,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { QUERY, KEY, VALUE, PAST, DECAY, BETA, INPUTS };    /* inputs */
-enum { OUTPUT, PRESENT, OUTPUTS };                        /* outputs */
-enum { GRAD_OUTPUT = INPUTS, GRAD_PRESENT, GRAD_INPUTS }; /* inputs of the gradient, after those */
-enum { COLUMNS = 64 };                                    /* of a state that are worked on at a time */
-
-struct linear_attention {
-    int64_t q_heads, kv_heads;
-    float scale; /* 0: by the size of keys */
-    bool gated, delta;
-};
+enum { COLUMNS = 64 }; /* of a state that are worked on at a time */
 
 /* -- read -- */
 
@@ -626,10 +618,11 @@ static const struct op op_grad = {
                                            "dpresent? -> T dquery?, T dkey?, T dvalue?, S dpast?, T ddecay?, T dbeta?",
                                        .types = "T: f16 bf16 f32; S: f16 bf16 f32",
                                        .attrs_size = sizeof(struct linear_attention),
+                                       .retrace = linear_attention_retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .cost = grad_cost,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 

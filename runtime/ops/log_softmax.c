@@ -16,10 +16,15 @@ static bool grad_run(struct step *s)
     return softmax_grad_run(s, true);
 }
 
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    return softmax_spell_out(e, n, in, out, true);
+}
+
 static const struct op op_grad = {
     .name = "LogSoftmaxGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ SOFTMAX_GRAD_ROW(grad_run), { 0 } },
+    .defs = (const struct op_def[]){ SOFTMAX_GRAD_ROW(grad_run, spell_out), { 0 } },
 };
 
 struct value *emit_log_softmax_grad(struct emitter *e, int64_t axis, struct value *dy, struct value *y)

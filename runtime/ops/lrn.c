@@ -10,13 +10,16 @@
  * It computes s again rather than keep it. Powers are exp(-beta * log s): within some 1e-6 in float. */
 #include "ops/lrn.h"
 #include "kernels/kernels.h"
+#include "kernels/parts.h"
 #include "ops/compute.h"
 #include "ops/cost.h"
 #include "ops/elementwise.h"
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/rows.h"
+#include "ops/widen.h"
 #include <math.h>
+#include <stdio.h>
 
 enum { GRAD_Y, GRAD_X }; /* inputs of the gradient */
 enum { TILE = 256 };     /* places that are computed together */
@@ -211,6 +214,56 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* What was seen by a window of some channels before and behind, summed and divided by how many they are. */
+static struct value *averages(struct emitter *e, const struct lrn *a, struct value *x, int64_t before, int64_t after)
+{
+    char text[128];
+
+    if (a->channels_last)
+        snprintf(text, sizeof text, "kernel_shape=[1,%lld] pads=[0,%lld,0,%lld] count_include_pad=1",
+                 (long long)(before + after + 1), (long long)before, (long long)after);
+    else
+        snprintf(text, sizeof text, "kernel_shape=[%lld,1] pads=[%lld,0,%lld,0] count_include_pad=1",
+                 (long long)(before + after + 1), (long long)before, (long long)after);
+    return emit(e, "AveragePool", text, 1, x);
+}
+
+/* x^exponent */
+static struct value *power(struct emitter *e, struct value *x, enum dtype dtype, double exponent)
+{
+    return emit(e, "Pow", "", 2, x, emit_scalar(e, dtype, exponent));
+}
+
+static struct value *times(struct emitter *e, struct value *x, struct value *y)
+{
+    return emit(e, "Mul", "", 2, x, y);
+}
+
+/* Channels are a dimension of an image, windows those of AveragePool, no wider than all channels. */
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct lrn *a = n->attrs;
+    const struct tensor *x = in[GRAD_X];
+    const enum dtype compute = dtype_compute(x->dtype);
+    const int64_t channels = x->dims[a->channels_last ? x->rank - 1 : 1], most = channels ? channels - 1 : 0;
+    const int64_t places = dims_product(x->dims, a->channels_last ? 1 : 2, x->rank - a->channels_last);
+    const int64_t image[] = { x->dims[0], 1, a->channels_last ? places : channels,
+                              a->channels_last ? channels : places };
+    const int64_t before = lesser((a->size - 1) / 2, most), after = lesser(a->size - 1 - (a->size - 1) / 2, most);
+    const double alpha = (double)a->alpha * (double)(before + after + 1) / (double)a->size, beta = (double)a->beta;
+    struct value *dy = emit_widened(e, emit_reshape(e, n->in[GRAD_Y], 4, image), x->dtype, WIDEN_HALVES);
+    struct value *v = emit_widened(e, emit_reshape(e, n->in[GRAD_X], 4, image), x->dtype, WIDEN_HALVES);
+    struct value *s = times(e, averages(e, a, times(e, v, v), before, after), emit_scalar(e, compute, alpha)), *p, *d;
+
+    s = emit(e, "Add", "", 2, s, emit_scalar(e, compute, (double)a->bias));
+    p = times(e, times(e, dy, v), power(e, s, compute, -beta - 1));
+    d = times(e, times(e, v, averages(e, a, p, after, before)), emit_scalar(e, compute, 2 * alpha * beta));
+    d = emit(e, "Sub", "", 2, times(e, dy, power(e, s, compute, -beta)), d);
+    d = emit_reshape(e, d, x->rank, x->dims);
+    out[0] = emit_narrowed(e, d, n->in[GRAD_X], x->dtype, WIDEN_HALVES);
+    return out[0];
+}
+
 static const struct op op_grad = {
     .name = "LRNGrad",
     .domain = "kiln",
@@ -223,7 +276,8 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .run = grad_run,
               .cost = cost,
-              .no_gradient = "second derivatives are not supported" },
+              .spell_out = spell_out,
+              .no_gradient = "is a gradient itself" },
             { 0 },
         },
 };

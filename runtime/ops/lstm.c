@@ -14,20 +14,15 @@
 #include "ops/lstm.h"
 #include "ops/compute.h"
 #include "ops/rank.h"
+#include "ops/recurrent_spelled.h"
 #include <math.h>
 #include <string.h>
 
 enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS }; /* inputs */
 enum { Y, Y_H, Y_C, KEPT };                      /* outputs; the last one is hidden */
 enum { GATES = 4, KEPT_EACH = 6 };               /* for each hidden unit, of one step of one sequence */
-enum {
-    GRAD_KEPT = INPUTS,
-    GRAD_Y,
-    GRAD_YH,
-    GRAD_YC,
-    GRAD_INPUTS
-};                                            /* inputs of the gradient, after LSTM's own (B is not read) */
-enum { DX, DW, DR, DB, DH0, DC0, DP, GRADS }; /* outputs of the gradient */
+enum { GRAD_KEPT = INPUTS, GRAD_Y, GRAD_YH, GRAD_YC, GRAD_INPUTS }; /* inputs of the gradient, after LSTM's own */
+enum { DX, DW, DR, DB, DH0, DC0, DP, GRADS };                       /* outputs of the gradient */
 
 #define REAL    float
 #define NAME(x) x##_f32
@@ -274,6 +269,38 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* -- and again -- */
+
+static void spelled_cell(struct emitter *e, struct cell *c)
+{
+    const struct lstm *a = c->attrs;
+    struct value *z[GATES], *i, *f, *g, *o, *const before = c->state[1];
+
+    emit_parts(e, emit(e, "MatMul", "", 2, c->state[0], c->weights), GATES, z);
+    for (int k = 0; k < GATES && !e->failed; k++)
+        z[k] = emit(e, "Add", "", 2, z[k], c->x[k]);
+    for (int k = 0; k < 3 && c->peephole[0]; k += 2) /* i and f; o sees the cell as it will be */
+        z[k] = emit(e, "Add", "", 2, z[k], emit(e, "Mul", "", 2, c->peephole[k], before));
+    i = emit_gate(e, c, 0, z[0]);
+    f = a->input_forget ? emit(e, "Sub", "", 2, emit_scalar(e, c->compute, 1), i) : emit_gate(e, c, 0, z[2]);
+    g = emit_gate(e, c, 1, z[3]);
+    c->state[1] = emit(e, "Add", "", 2, emit(e, "Mul", "", 2, f, before), emit(e, "Mul", "", 2, i, g));
+    if (c->peephole[0])
+        z[1] = emit(e, "Add", "", 2, z[1], emit(e, "Mul", "", 2, c->peephole[1], c->state[1]));
+    o = emit_gate(e, c, 0, z[1]);
+    c->state[0] = emit(e, "Mul", "", 2, o, emit_gate(e, c, 2, c->state[1]));
+}
+
+static const int gives[GRADS] = { X, W, R, B, H0, C0, P };
+
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    const struct unrolled u = { .gates = GATES, .states = 2, .inputs = INPUTS, .peepholes = P, .cell = spelled_cell };
+
+    return recurrent_retrace(e, n, in, x, &u, GRADS, gives, r);
+}
+
 static const struct op lstm_grad = {
     .name = "LSTMGrad",
     .domain = "kiln",
@@ -284,17 +311,16 @@ static const struct op lstm_grad = {
                            "T dY?, T dY_h?, T dY_c? -> T dX?, T dW?, T dR?, T dB?, T dinitial_h?, "
                            "T dinitial_c?, T dP?",
               .types = "T: floats bf16; I: i32; K: f32 f64",
+              .retrace = retrace,
               .infer = grad_infer,
               .run = grad_run,
               .cost = recurrent_grad_cost,
-              .no_gradient = "second derivatives of LSTM are not supported" },
+              .no_gradient = "it is made again" },
             { 0 } },
 };
 
 static bool gradient(struct backward *b)
 {
-    static const int gives[GRADS] = { X, W, R, B, H0, C0, P };
-
     return recurrent_gradient(b, &lstm_grad, INPUTS, KEPT, GRADS, gives);
 }
 

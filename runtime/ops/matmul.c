@@ -10,9 +10,11 @@
  * both summed over the leading dimensions that were broadcast, by strides: nothing is transposed in memory. */
 #include "ops/matmul.h"
 #include "base/text.h"
+#include "ops/bilinear.h"
 #include "ops/chained.h"
 #include "ops/cost.h"
 #include "ops/product.h"
+#include "ops/registry.h"
 #include <string.h>
 
 enum { A, B };                   /* inputs */
@@ -248,6 +250,11 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     c->flops = ((out[A] != NULL) + (out[B] != NULL)) * product_flops(in[GRAD_A], in[GRAD_B]);
 }
 
+static bool grad_gradient(struct backward *b)
+{
+    return bilinear_gradient(b, &op_matmul);
+}
+
 static const struct op op_grad = {
     .name = "MatMulGrad",
     .domain = "kiln",
@@ -259,7 +266,7 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .cost = grad_cost,
               .run = grad_run,
-              .no_gradient = "second derivatives are not supported" },
+              .gradient = grad_gradient },
             { 0 },
         },
 };

@@ -6,8 +6,10 @@
  * again in X: X is mostly kept anyway (for the activation before), and indices would be twice its size. The gradient of
  * Indices is zero by definition. */
 #include "kernels/channels_last/pool.h"
+#include "ops/layout.h"
 #include "ops/pooling.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include "ops/rows.h"
 
 enum { Y, INDICES };     /* outputs */
@@ -121,6 +123,35 @@ static void grad_cost(const struct node *n, const struct tensor *const *in, stru
     c->flops = pooling_flops(n->attrs, in[GRAD_X], in[GRAD_Y]);
 }
 
+/* It is linear in dY, which gets what flows back to its winner; the winners do not change where X changes a little. Their
+ * indices are of ONNX' layout. */
+static bool gradient_of_grad(struct backward *b)
+{
+    const int64_t all = -1;
+    struct emitter *e = emitter_of(b);
+    struct pooling_attrs *a = emit_alloc(e, sizeof *a);
+    const bool last = ((const struct pooling_attrs *)attrs_of(b))->channels_last;
+    struct value *x = forward_in(b, GRAD_X), *g = upstream(b, 0), *pooled[2];
+    const int rank = type_in(b, GRAD_X)->rank;
+
+    if (!a || !wants(b, GRAD_Y))
+        return backward_ok(b);
+    *a = *(const struct pooling_attrs *)attrs_of(b);
+    a->channels_last = a->column_major = false;
+    if (last) {
+        x = emit_layout(e, x, rank, false);
+        g = emit_layout(e, g, rank, false);
+    }
+    if (emit_private(e, &op_max_pool, a, 2, pooled, (const bool[]){ false, true }, 1, &x)) {
+        struct value *const empty = emit(e, "Less", "", 2, pooled[INDICES], emit_scalar(e, I64, 0));
+
+        g = emit(e, "Gather", "axis=0", 2, emit_reshape(e, g, 1, &all), pooled[INDICES]);
+        g = emit(e, "Where", "", 3, empty, emit_scalar(e, type_in(b, GRAD_Y)->dtype, 0), g);
+        give(b, GRAD_Y, last ? emit_layout(e, g, rank, true) : g);
+    }
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "MaxPoolGrad",
     .domain = "kiln",
@@ -133,7 +164,7 @@ static const struct op op_grad = {
               .infer = grad_infer,
               .run = grad_run,
               .cost = grad_cost,
-              .no_gradient = "second derivatives are not supported" },
+              .gradient = gradient_of_grad },
             { 0 },
         },
 };

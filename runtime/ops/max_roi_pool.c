@@ -67,6 +67,7 @@ struct roi_job {
     bool wide; /* double */
     int64_t regions, batch, channels, height, width;
     const void *x, *rois, *dy; /* dy: NULL, or it goes back */
+    const void *from;          /* not NULL: what is there where X is the largest */
     void *to;
     struct pool *pool;
 };
@@ -105,7 +106,11 @@ static void pool_bin(const struct roi_job *j, int64_t out, int64_t plane, struct
 {
     int64_t at;
 
-    if (!j->dy && j->wide)
+    if (j->from && j->wide)
+        ((double *)j->to)[out] = (at = place_double(j, plane, rows, columns)) >= 0 ? ((const double *)j->from)[at] : 0;
+    else if (j->from)
+        ((float *)j->to)[out] = (at = place_float(j, plane, rows, columns)) >= 0 ? ((const float *)j->from)[at] : 0;
+    else if (!j->dy && j->wide)
         ((double *)j->to)[out] = largest_double(j, plane, rows, columns);
     else if (!j->dy)
         ((float *)j->to)[out] = largest_float(j, plane, rows, columns);
@@ -227,6 +232,74 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* -- and again: dX is linear in dY, and what comes back through it is taken from the same places -- */
+
+enum { PICK_U, PICK_X, PICK_ROIS }; /* inputs */
+
+static bool pick_infer(struct infer *i)
+{
+    const struct tensor *x = typed_in(i, PICK_X), *rois = typed_in(i, PICK_ROIS);
+    const struct roi_pool *a = infer_attrs(i);
+    const enum dtype compute = dtype_compute(x->dtype);
+
+    if (!set_out(i, 0, x->dtype, 4, (const int64_t[]){ rois->dims[0], x->dims[1], a->shape.v[0], a->shape.v[1] }))
+        return false;
+    need_scratch(i, 2 * compute_bytes(x, compute) + compute_bytes(rois, compute) +
+                        compute_bytes(typed_out(i, 0), compute));
+    return true;
+}
+
+static bool pick_run(struct step *s)
+{
+    const struct tensor *y = s->out[0];
+    const enum dtype compute = dtype_compute(y->dtype);
+    char *scratch = s->scratch;
+    struct roi_job j;
+
+    if (!job_of(s, &j, PICK_X, &scratch))
+        return false;
+    j.from = compute_in(s->in[PICK_U], compute, &scratch);
+    j.to = compute_out(y, compute, &scratch);
+    pool_run(s->pool, j.regions, forward_chunk, &j);
+    compute_store(y, compute, j.to);
+    return true;
+}
+
+static const struct op op_grad;
+
+static bool pick_gradient(struct backward *b)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, PICK_X), forward_in(b, PICK_ROIS) };
+    struct value *d;
+
+    if (wants(b, PICK_U) && emit_private(emitter_of(b), &op_grad, attrs_of(b), 1, &d, NULL, 3, in))
+        give(b, PICK_U, d);
+    return backward_ok(b);
+}
+
+static const struct op op_pick = {
+    .name = "MaxRoiPick",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T U, T X, T rois -> T Y",
+                                       .types = "T: floats bf16",
+                                       .attrs_size = sizeof(struct roi_pool),
+                                       .infer = pick_infer,
+                                       .run = pick_run,
+                                       .gradient = pick_gradient },
+                                     { 0 } },
+};
+
+static bool grad_gradient(struct backward *b)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, GRAD_X), forward_in(b, GRAD_ROIS) };
+    struct value *y;
+
+    if (wants(b, GRAD_Y) && emit_private(emitter_of(b), &op_pick, attrs_of(b), 1, &y, NULL, 3, in))
+        give(b, GRAD_Y, y);
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "MaxRoiPoolGrad",
     .domain = "kiln",
@@ -236,7 +309,7 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct roi_pool),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .gradient = grad_gradient },
                                      { 0 } },
 };
 

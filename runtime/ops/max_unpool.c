@@ -194,6 +194,27 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* It is linear: what flows back is put where X was, flat, among zeros, with more zeros behind where the output is
+ * larger. */
+static bool gradient_of_grad(struct backward *b)
+{
+    static const int64_t flat = -1;
+    const struct pooled *from = attrs_of(b);
+    const struct tensor *dy = type_in(b, 0);
+    const int64_t n = dims_product(from->dims, 0, dy->rank);
+    struct emitter *e = emitter_of(b);
+    struct value *d = emit_zeros(e, dy->dtype, 1, &n);
+    int64_t pads[2 * MAX_RANK] = { 0 };
+
+    d = emit(e, "ScatterElements", "", 3, d, emit_reshape(e, forward_in(b, 1), 1, &flat),
+             emit_reshape(e, upstream(b, 0), 1, &flat));
+    d = emit_reshape(e, d, dy->rank, from->dims);
+    for (int k = 0; k < dy->rank; k++)
+        pads[dy->rank + k] = dy->dims[k] - from->dims[k];
+    give(b, 0, emit(e, "Pad", "", 2, d, emit_ints(e, 2 * dy->rank, pads)));
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "MaxUnpoolGrad",
     .domain = "kiln",
@@ -203,7 +224,7 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct pooled),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 

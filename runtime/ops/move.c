@@ -394,6 +394,13 @@ const char *ints_text(char buffer[INTS_TEXT], const char *name, int count, const
     return buffer;
 }
 
+struct value *emit_transposed(struct emitter *e, struct value *v, int rank, const int64_t *perm)
+{
+    char text[INTS_TEXT];
+
+    return rank > 1 ? emit(e, "Transpose", ints_text(text, "perm", rank, perm), 1, v) : v;
+}
+
 struct value *emit_zeros(struct emitter *e, enum dtype dtype, int rank, const int64_t *dims)
 {
     return emit(e, "Expand", "", 2, emit_scalar(e, dtype, 0), emit_ints(e, rank, dims));

@@ -44,6 +44,8 @@ enum { INTS_TEXT = 32 + 21 * 2 * MAX_RANK };
 const char *ints_text(char buffer[INTS_TEXT], const char *name, int count, const int64_t *v);
 /* Of a Transpose: the dimension of the input that becomes dimension d of the output. */
 int transpose_from(const void *attrs, int rank, int d);
+/* v with its dimension perm[d] as dimension d. */
+struct value *emit_transposed(struct emitter *e, struct value *v, int rank, const int64_t *perm);
 /* Zeros of a shape, for gradients. */
 struct value *emit_zeros(struct emitter *e, enum dtype dtype, int rank, const int64_t *dims);
 

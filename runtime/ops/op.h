@@ -261,6 +261,15 @@ bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
 bool backward_error(struct backward *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a node of a gradient is the gradient of, for those that are long to spell out: it is made again, and differentiated. */
+enum { MOST_RETRACED = 8 };
+struct retraced {
+    struct value *y[MOST_RETRACED];   /* what is computed, whose gradient is input dy[k] of the node */
+    struct value *wrt[MOST_RETRACED]; /* output k of the node is the gradient of it: one of x, or a constant */
+    int dy[MOST_RETRACED];
+    int count; /* of y */
+};
+
 /* -- the table -- */
 
 struct op_case {        /* one row: one test of the registry walk */
@@ -342,6 +351,9 @@ struct op_def {
      * the types of its inputs, NULL where left out. out[k] as above. Used where a gradient is differentiated again. NULL: it
      * cannot be. */
     bool (*spell_out)(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out);
+    /* In its place: emits what it is the gradient of, into a graph of its own, where the node's inputs are x[k]. */
+    bool (*retrace)(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r);
     bool (*infer)(struct infer *i);
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
     bool (*gradient)(struct backward *b);

@@ -14,6 +14,7 @@
 #include "ops/resample.h"
 #include "ops/view.h"
 #include "tensor/half.h"
+#include <stdio.h>
 #include <string.h>
 
 /* -- read -- */
@@ -291,6 +292,8 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static bool gradient_of_grad(struct backward *b); /* below */
+
 static const struct op pad_grad = {
     .name = "PadGrad",
     .domain = "kiln",
@@ -300,7 +303,7 @@ static const struct op pad_grad = {
                                        .attrs_size = sizeof(struct pad_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 
@@ -313,6 +316,18 @@ static struct value *both_pads(struct emitter *e, const struct layout *l, int si
         pads[l->rank + d] = sign * l->end[d];
     }
     return emit_ints(e, 2 * l->rank, pads);
+}
+
+/* It is linear: what flows back is padded as the data was. */
+static bool gradient_of_grad(struct backward *b)
+{
+    const struct pad_grad *a = attrs_of(b);
+    struct emitter *e = emitter_of(b);
+    char mode[32];
+
+    snprintf(mode, sizeof mode, "mode='%s'", modes[a->mode]);
+    give(b, 0, emit(e, "Pad", mode, 2, upstream(b, 0), both_pads(e, &a->layout, 1)));
+    return backward_ok(b);
 }
 
 /* The constant stands wherever a pad of ones around zeros has its ones. */

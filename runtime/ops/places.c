@@ -353,6 +353,26 @@ static bool gather_grad_run(struct step *s)
     return scatter(s, &a->places, NULL, s->in[1], s->in[0], s->out[0]);
 }
 
+/* What reads the places of `a`. */
+static struct value *emit_places(struct emitter *e, const struct places_attrs *a, struct value *x,
+                                 struct value *indices)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, a->elements ? "axis=%lld" : "batch_dims=%lld",
+             (long long)(a->elements ? a->axis : a->batch));
+    return emit(e, a->elements ? "GatherElements" : "GatherND", text, 2, x, indices);
+}
+
+/* It is linear: dY gets what flows back to where it was added. */
+static bool gradient_of_gather_grad(struct backward *b)
+{
+    const struct gather_grad *a = attrs_of(b);
+
+    give(b, 0, emit_places(emitter_of(b), &a->places, upstream(b, 0), forward_in(b, 1)));
+    return backward_ok(b);
+}
+
 static const struct op gather_grad = {
     .name = "GatherPlacesGrad",
     .domain = "kiln",
@@ -362,7 +382,7 @@ static const struct op gather_grad = {
                                        .attrs_size = sizeof(struct gather_grad),
                                        .infer = gather_grad_infer,
                                        .run = gather_grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_gather_grad },
                                      { 0 } },
 };
 
@@ -457,6 +477,103 @@ static bool scatter_grad_run(struct step *s)
     return true;
 }
 
+static struct value *emit_scatter(struct emitter *e, const struct places_attrs *a, const char *reduction,
+                                  struct value *data, struct value *indices, struct value *updates)
+{
+    char text[64];
+    size_t length = (size_t)snprintf(text, sizeof text, "reduction='%s'", reduction);
+
+    if (a->elements)
+        snprintf(text + length, sizeof text - length, " axis=%lld", (long long)a->axis);
+    return emit(e, a->elements ? "ScatterElements" : "ScatterND", text, 3, data, indices, updates);
+}
+
+/* What is at the places, which dUpdates is made of, or as it is, for dData. */
+static struct value *at_places(struct emitter *e, const struct node *n, bool updates, struct value *v)
+{
+    return updates ? emit_places(e, n->attrs, v, n->in[GRAD_INDICES]) : v;
+}
+
+/* Of what of[] holds, all of data and of updates, at each place. */
+static struct value *met(struct emitter *e, const struct node *n, const char *reduction, struct value *const *of)
+{
+    return emit_scatter(e, n->attrs, reduction, of[0], n->in[GRAD_INDICES], of[1]);
+}
+
+static struct value *where(struct emitter *e, struct value *condition, struct value *a, struct value *b)
+{
+    return emit(e, "Where", "", 3, condition, a, b);
+}
+
+static void spell_extreme(struct emitter *e, const struct node *n, struct value *const *of, struct value *dy,
+                          struct value *y, struct value **out)
+{
+    struct value *const zero = emit_scalar(e, F64, 0), *equal[2], *counted[2], *share;
+
+    for (int k = 0; k < 2; k++) {
+        equal[k] = emit(e, "Equal", "", 2, of[k], at_places(e, n, k, y));
+        counted[k] = emit_cast(e, equal[k], F64);
+    }
+    share = emit(e, "Max", "", 2, met(e, n, "add", counted), emit_scalar(e, F64, 1)); /* none where Y is NaN */
+    share = emit(e, "Div", "", 2, dy, share);
+    for (int k = 0; k < 2; k++)
+        if (n->out[k])
+            out[k] = where(e, equal[k], at_places(e, n, k, share), zero);
+}
+
+/* With `rest` the product of all of a place but zeros, and `sum` that of its zeros, which is 0 but has a gradient, the
+ * product of all others than v is
+ *
+ *   v is not 0   rest / v, times sum where there is one zero; 0 where there are more
+ *   v is 0       rest; times sum - v where there are two, which is the other one; 0 where there are more
+ *
+ * and so are the gradients of that. Those of these are not where there are two zeros or more. */
+static void spell_product(struct emitter *e, const struct node *n, struct value *const *of, struct value *dy,
+                          struct value **out)
+{
+    struct value *const zero = emit_scalar(e, F64, 0), *const one = emit_scalar(e, F64, 1);
+    struct value *none[2], *counted[2], *zeros[2], *others[2], *count, *rest, *sum, *is[3], *by_v, *by_zero, *by_two;
+
+    for (int k = 0; k < 2; k++) {
+        none[k] = emit(e, "Equal", "", 2, of[k], zero);
+        counted[k] = emit_cast(e, none[k], F64);
+        zeros[k] = where(e, none[k], of[k], zero);
+        others[k] = where(e, none[k], one, of[k]);
+    }
+    count = met(e, n, "add", counted);
+    sum = met(e, n, "add", zeros);
+    rest = emit(e, "Mul", "", 2, dy, met(e, n, "mul", others));
+    for (int k = 0; k < 3; k++)
+        is[k] = emit(e, "Equal", "", 2, count, emit_scalar(e, F64, k));
+    by_v = emit(e, "Mul", "", 2, rest, where(e, is[0], one, where(e, is[1], sum, zero)));
+    by_zero = emit(e, "Mul", "", 2, rest, where(e, is[1], one, where(e, is[2], sum, zero)));
+    by_two = where(e, is[2], rest, zero);
+    for (int k = 0; k < 2; k++)
+        if (n->out[k]) {
+            struct value *v = emit(e, "Mul", "", 2, at_places(e, n, k, by_two), of[k]);
+
+            v = emit(e, "Sub", "", 2, at_places(e, n, k, by_zero), v);
+            out[k] = where(e, none[k], v, emit(e, "Div", "", 2, at_places(e, n, k, by_v), others[k]));
+        }
+}
+
+/* In double, too. */
+static bool spell_scatter(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct places_attrs *a = n->attrs;
+    struct value *const of[] = { emit_cast(e, n->in[GRAD_DATA], F64), emit_cast(e, n->in[GRAD_UPDATES], F64) };
+    struct value *const dy = emit_cast(e, n->in[GRAD_DY], F64);
+
+    if (a->how == SCATTER_MUL)
+        spell_product(e, n, of, dy, out);
+    else
+        spell_extreme(e, n, of, dy, emit_cast(e, n->in[GRAD_Y], F64), out);
+    for (int k = 0; k < 2; k++)
+        if (n->out[k])
+            out[k] = emit_cast(e, out[k], in[GRAD_DY]->dtype);
+    return !e->failed;
+}
+
 static const struct op scatter_grad = {
     .name = "ScatterPlacesGrad",
     .domain = "kiln",
@@ -466,7 +583,8 @@ static const struct op scatter_grad = {
                                        .attrs_size = sizeof(struct places_attrs),
                                        .infer = scatter_grad_infer,
                                        .run = scatter_grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .spell_out = spell_scatter,
+                                       .no_gradient = "is a gradient itself" },
                                      { 0 } },
 };
 

@@ -201,6 +201,23 @@ static bool infer_dy(struct infer *i)
     return broadcast_infer(i, 0, typed_in(i, 3)->dtype);
 }
 
+/* dZ * Y * X^(Y-1). Where both are 0, and the power infinite, its exponent becomes 0: nothing times 0 is NaN then, here
+ * or in the gradient of this. */
+static bool spell_dx(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const enum dtype as = compute_type(in[0]->dtype, in[2]->dtype);
+    struct value *const dz = emit_cast(e, n->in[0], as), *const x = emit_cast(e, n->in[1], as);
+    struct value *const y = emit_cast(e, n->in[2], as), *const zero = emit_scalar(e, as, 0);
+    struct value *const both =
+        emit(e, "And", "", 2, emit(e, "Equal", "", 2, x, zero), emit(e, "Equal", "", 2, y, zero));
+    struct value *exponent = emit(e, "Sub", "", 2, y, emit_scalar(e, as, 1)), *d;
+
+    exponent = emit(e, "Where", "", 3, both, zero, exponent);
+    d = emit(e, "Mul", "", 2, emit(e, "Mul", "", 2, dz, y), emit(e, "Pow", "", 2, x, exponent));
+    out[0] = emit_cast(e, d, in[0]->dtype);
+    return out[0];
+}
+
 static const struct op pow_grad_x = {
     .name = "PowGradX",
     .domain = "kiln",
@@ -211,10 +228,25 @@ static const struct op pow_grad_x = {
               .types = "T: floats bf16; T1: floats bf16 ints uints",
               .infer = infer_dx,
               .run = run_dx,
+              .spell_out = spell_dx,
               .no_gradient = "is a gradient itself" },
             { 0 },
         },
 };
+
+/* dZ * Z * ln X, of 1 where X is not positive. */
+static bool spell_dy(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const enum dtype as = compute_type(in[0]->dtype, in[3]->dtype);
+    struct value *const dz = emit_cast(e, n->in[0], as), *const z = emit_cast(e, n->in[2], as);
+    struct value *x = emit_cast(e, n->in[1], as), *d;
+    struct value *const zero = emit_scalar(e, as, 0), *const positive = emit(e, "Greater", "", 2, x, zero);
+
+    x = emit(e, "Where", "", 3, positive, x, emit_scalar(e, as, 1));
+    d = emit(e, "Mul", "", 2, emit(e, "Mul", "", 2, dz, z), emit(e, "Log", "", 1, x));
+    out[0] = emit_cast(e, emit(e, "Where", "", 3, positive, d, zero), in[3]->dtype);
+    return out[0];
+}
 
 static const struct op pow_grad_y = {
     .name = "PowGradY",
@@ -226,6 +258,7 @@ static const struct op pow_grad_y = {
               .types = "T: floats bf16; T1: floats bf16",
               .infer = infer_dy,
               .run = run_dy,
+              .spell_out = spell_dy,
               .no_gradient = "is a gradient itself" },
             { 0 },
         },
@@ -263,6 +296,7 @@ static const struct op_case cases[] = {
     { "f32[3,5]+ f32[]{0.5}", "", "f32[3,5]", 1 },
     { "f32[3,5]+ f32[]{-1}", "", "f32[3,5]", 1 },
     { "f64[3,5] i64[5]{0,1,2,3,4}", "", "f64[3,5]", 1 },
+    { "f64[4]{0,1,0,0} f64[4]{0,0,2,3}", "", "f64[4]", 1 },
     { "f32[4]+ u8[4]{0,1,2,3}", "", "f32[4]", 1 },
     { "f32[4]+ f64[4]", "", "f32[4]", 3 },
     { "f64[4]+ f32[4]", "", "f64[4]", 1 },

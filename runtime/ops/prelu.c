@@ -58,6 +58,22 @@ static bool run_dx(struct step *s)
     return elementwise(s, &e, s->out[0], 3, s->in);
 }
 
+/* X < 0 */
+static struct value *negative(struct emitter *e, struct value *x, enum dtype dtype)
+{
+    return emit(e, "Less", "", 2, x, emit_scalar(e, dtype, 0));
+}
+
+static bool spell_dx(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const enum dtype dtype = in[0]->dtype;
+    struct value *const below = negative(e, n->in[1], dtype);
+
+    out[0] = emit(e, "Where", "", 3, below, n->in[2], emit_scalar(e, dtype, 1));
+    out[0] = emit(e, "Mul", "", 2, n->in[0], out[0]);
+    return out[0];
+}
+
 static const struct op prelu_grad_x = {
     .name = "PReluGradX",
     .domain = "kiln",
@@ -68,6 +84,7 @@ static const struct op prelu_grad_x = {
               .types = "T: floats bf16",
               .infer = binary_infer,
               .run = run_dx,
+              .spell_out = spell_dx,
               .no_gradient = "is a gradient itself" },
             { 0 },
         },
@@ -90,10 +107,18 @@ static bool run_dslope(struct step *s)
     return elementwise(s, &e, s->out[0], 2, s->in);
 }
 
+static bool spell_dslope(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct value *const product = emit(e, "Mul", "", 2, n->in[0], n->in[1]);
+
+    out[0] = emit(e, "Where", "", 3, negative(e, n->in[1], in[0]->dtype), product, emit_scalar(e, in[0]->dtype, 0));
+    return out[0];
+}
+
 static const struct op prelu_grad_slope = {
     .name = "PReluGradSlope",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_dslope, NULL, NULL), { 0 } },
+    .defs = (const struct op_def[]){ UNARY_GRAD_ROW(0, run_dslope, NULL, spell_dslope), { 0 } },
 };
 
 static bool gradient(struct backward *b)

@@ -543,7 +543,7 @@ bool recurrent_gradient(struct backward *b, const struct op *grad, int inputs, i
             return backward_error(b, "has no gradient: activation '%s' with an alpha of %g below 0 falls and rises",
                                   activations[r->act[k].kind].name, r->act[k].alpha);
     for (int k = 0; k < inputs; k++)
-        in[k] = k == B ? NULL : forward_in(b, k);
+        in[k] = forward_in(b, k);
     in[inputs] = forward_out(b, kept);
     for (int k = 0; k < kept; k++)
         in[inputs + 1 + k] = upstream(b, k);

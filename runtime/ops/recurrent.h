@@ -132,8 +132,7 @@ void recurrent_grad_cost(const struct node *n, const struct tensor *const *in, s
 double activate(const struct activation *a, double x);
 double activation_slope(const struct activation *a, double y);
 
-/* Emits `grad`, whose inputs are those of the operator (but for the bias, which it does not read), the hidden output
- * `kept`, and the gradients of the outputs before that; it gives the gradients of the inputs `gives`. The attributes
+/* Emits `grad`, whose inputs are those of the operator (of the bias it reads nothing), the hidden output `kept`, and the gradients of the outputs before that; it gives the gradients of the inputs `gives`. The attributes
  * begin with struct recurrent. */
 bool recurrent_gradient(struct backward *b, const struct op *grad, int inputs, int kept, int grads, const int *gives);
 

@@ -1,8 +1,10 @@
 #include "ops/reduce.h"
 #include "ops/compute.h"
 #include "ops/layout.h"
+#include "ops/move.h"
 #include "ops/rank.h"
 #include "ops/view.h"
+#include "ops/widen.h"
 #include <string.h>
 
 /* -- read -- */
@@ -270,21 +272,87 @@ static bool prod_grad_run(struct step *s)
     return grad_run(s, reduce_prod_grad);
 }
 
-#define GRAD_ROW(runner)                                                                                               \
+/* dY / ties where X is Y. */
+static bool spell_max(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct tensor *x = in[GRAD_X];
+    const enum dtype compute = dtype_compute(x->dtype);
+    const uint32_t mask = *(const uint32_t *)n->attrs;
+    int64_t axes[MAX_RANK], kept[MAX_RANK];
+    struct value *equal, *ties, *share;
+    int count = 0;
+
+    for (int d = 0; d < x->rank; d++) {
+        kept[d] = mask >> d & 1 ? 1 : x->dims[d];
+        if (mask >> d & 1)
+            axes[count++] = d;
+    }
+    equal = emit(e, "Equal", "", 2, n->in[GRAD_X], emit_reshape(e, n->in[GRAD_Y], x->rank, kept));
+    ties = emit(e, "ReduceSum", "keepdims=1", 2, emit_cast(e, equal, compute), emit_ints(e, count, axes));
+    ties = emit(e, "Max", "", 2, ties, emit_scalar(e, compute, 1)); /* there are none where Y is NaN */
+    share = emit_widened(e, emit_reshape(e, n->in[GRAD_DY], x->rank, kept), x->dtype, WIDEN_HALVES);
+    share = emit_narrowed(e, emit(e, "Div", "", 2, share, ties), n->in[GRAD_X], x->dtype, WIDEN_HALVES);
+    out[0] = emit(e, "Where", "", 3, equal, share, emit_scalar(e, x->dtype, 0));
+    return out[0];
+}
+
+/* The axes of the mask behind the others: a matrix of what makes one element each. */
+struct behind {
+    int64_t from[MAX_RANK], dims[MAX_RANK]; /* dimension d was from[d] */
+    int64_t back[MAX_RANK];
+    int64_t matrix[2];
+};
+
+static struct behind axes_behind(uint32_t mask, const struct tensor *x)
+{
+    struct behind b = { .matrix = { 1, 1 } };
+    int at = 0;
+
+    for (int last = 0; last < 2; last++)
+        for (int d = 0; d < x->rank; d++)
+            if ((int)(mask >> d & 1) == last) {
+                b.matrix[last] *= x->dims[d];
+                b.dims[at] = x->dims[d];
+                b.from[at] = d;
+                b.back[d] = at++;
+            }
+    return b;
+}
+
+/* dY times the product of all before and that of all behind, which divides by nothing. */
+static bool spell_prod(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct tensor *x = in[GRAD_X];
+    const struct behind b = axes_behind(*(const uint32_t *)n->attrs, x);
+    const int64_t column[] = { b.matrix[0], 1 };
+    struct value *const axis = emit_scalar(e, I64, 1);
+    struct value *dy = emit_widened(e, n->in[GRAD_DY], x->dtype, WIDEN_HALVES);
+    struct value *v = emit_widened(e, n->in[GRAD_X], x->dtype, WIDEN_HALVES);
+
+    v = emit_reshape(e, emit_transposed(e, v, x->rank, b.from), 2, b.matrix);
+    v = emit(e, "Mul", "", 2, emit(e, "CumProd", "exclusive=1", 2, v, axis),
+             emit(e, "CumProd", "exclusive=1 reverse=1", 2, v, axis));
+    v = emit(e, "Mul", "", 2, v, emit_reshape(e, dy, 2, column));
+    v = emit_transposed(e, emit_reshape(e, v, x->rank, b.dims), x->rank, b.back);
+    out[0] = emit_narrowed(e, v, n->in[GRAD_X], x->dtype, WIDEN_HALVES);
+    return out[0];
+}
+
+#define GRAD_ROW(runner, spelling)                                                                                     \
     {                                                                                                                  \
         .since = 1, .signature = "T dY, T X, T Y -> T dX", .types = "T: floats bf16", .attrs_size = sizeof(uint32_t),  \
-        .infer = grad_infer, .run = runner, .no_gradient = "second derivatives are not supported"                      \
+        .infer = grad_infer, .run = runner, .spell_out = spelling, .no_gradient = "is a gradient itself"               \
     }
 
 static const struct op op_max_grad = {
     .name = "ReduceMaxGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ GRAD_ROW(max_grad_run), { 0 } },
+    .defs = (const struct op_def[]){ GRAD_ROW(max_grad_run, spell_max), { 0 } },
 };
 static const struct op op_prod_grad = {
     .name = "ReduceProdGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ GRAD_ROW(prod_grad_run), { 0 } },
+    .defs = (const struct op_def[]){ GRAD_ROW(prod_grad_run, spell_prod), { 0 } },
 };
 
 static bool grad_emit(struct backward *b, const struct op *grad)

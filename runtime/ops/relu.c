@@ -29,9 +29,16 @@ static void before(const float *from, const float *dy, float *to, int64_t rows, 
 #define DX_OF_Y     (y > 0 ? dy : 0)
 #define RISES       true
 #define BEFORE_LOOP before
+#define SLOPE_OF_Y  slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    *s->where = slope_2(s, "Greater", s->of, slope_number(s, 0));
+    return NULL;
+}
 
 /* -- test -- */
 

@@ -369,12 +369,12 @@ static struct resample sums_of(const struct resize *a, const struct layout *l, e
     return r;
 }
 
-static bool scratch_for(const struct resize *a, const struct layout *l, enum dtype dtype, bool adjoint, size_t *bytes)
+static bool scratch_for(const struct resize *a, const struct layout *l, enum dtype dtype, size_t *bytes)
 {
-    const struct resample r = sums_of(a, l, dtype, adjoint);
+    const struct resample r = sums_of(a, l, dtype, false);
     int64_t sum = 0;
 
-    if (a->mode != NEAREST || adjoint)
+    if (a->mode != NEAREST)
         return resample_scratch(&r, bytes);
     for (int d = 0; d < l->rank; d++)
         if (!add_size(sum, l->out[d], &sum))
@@ -410,7 +410,7 @@ static bool infer(struct infer *i)
         return infer_error(i, "mode is '%s', must be 'nearest' for strings", modes[a->mode]);
     if (!set_out(i, 0, x->dtype, l.rank, l.out))
         return false;
-    if (!scratch_for(a, &l, x->dtype, false, &bytes))
+    if (!scratch_for(a, &l, x->dtype, &bytes))
         return infer_error(i, "the output would have more values than can be counted");
     need_scratch(i, bytes);
     return true;
@@ -503,24 +503,26 @@ static bool run(struct step *s)
 struct resize_grad {
     const struct resize *forward;
     struct layout layout;
+    bool back; /* dY, as a gradient of dX: as forward, but 0 is what is outside */
 };
 
 static bool grad_infer(struct infer *i)
 {
     const struct resize_grad *a = infer_attrs(i);
     const enum dtype dtype = typed_in(i, 0)->dtype;
+    const struct resample r = sums_of(a->forward, &a->layout, dtype, !a->back);
     size_t bytes;
 
-    if (!scratch_for(a->forward, &a->layout, dtype, true, &bytes))
+    if (!resample_scratch(&r, &bytes))
         return infer_error(i, "the tensors are larger than can be counted");
     need_scratch(i, bytes);
-    return set_out(i, 0, dtype, a->layout.rank, a->layout.in);
+    return set_out(i, 0, dtype, a->layout.rank, a->back ? a->layout.out : a->layout.in);
 }
 
 static bool grad_run(struct step *s)
 {
     const struct resize_grad *a = s->attrs;
-    struct resample r = sums_of(a->forward, &a->layout, s->in[0]->dtype, true);
+    struct resample r = sums_of(a->forward, &a->layout, s->in[0]->dtype, !a->back);
 
     if (!tensor_count(s->out[0]))
         return true;
@@ -531,6 +533,8 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static bool gradient_of_grad(struct backward *b); /* below */
+
 static const struct op resize_grad = {
     .name = "ResizeGrad",
     .domain = "kiln",
@@ -540,9 +544,24 @@ static const struct op resize_grad = {
                                        .attrs_size = sizeof(struct resize_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
+
+/* It is linear, and back again. */
+static bool gradient_of_grad(struct backward *b)
+{
+    struct resize_grad *grad = emit_alloc(emitter_of(b), sizeof *grad);
+    struct value *d, *g = upstream(b, 0);
+
+    if (!grad)
+        return backward_ok(b);
+    *grad = *(const struct resize_grad *)attrs_of(b);
+    grad->back = !grad->back;
+    if (emit_private(emitter_of(b), &resize_grad, grad, 1, &d, NULL, 1, &g))
+        give(b, 0, d);
+    return backward_ok(b);
+}
 
 static bool gradient(struct backward *b)
 {

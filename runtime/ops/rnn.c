@@ -13,7 +13,7 @@
  * it, there 0; and where alpha and beta are not given they are those of the activation's own operator, there 0. */
 #include "ops/compute.h"
 #include "ops/rank.h"
-#include "ops/recurrent.h"
+#include "ops/recurrent_spelled.h"
 #include <string.h>
 
 enum { X, W, R, B, LENGTHS, H0, INPUTS };                  /* inputs */
@@ -201,6 +201,27 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* -- and again -- */
+
+static void spelled_cell(struct emitter *e, struct cell *c)
+{
+    struct value *from_h = emit(e, "MatMul", "", 2, c->state[0], c->weights);
+
+    c->state[0] = emit_gate(e, c, 0, emit(e, "Add", "", 2, c->x[0], from_h));
+}
+
+static const int gives[GRADS] = { X, W, R, B, H0 };
+
+static bool retrace(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
+                    struct retraced *r)
+{
+    const struct unrolled u = {
+        .gates = GATES, .states = 1, .inputs = INPUTS, .peepholes = UNKNOWN, .cell = spelled_cell
+    };
+
+    return recurrent_retrace(e, n, in, x, &u, GRADS, gives, r);
+}
+
 static const struct op rnn_grad = {
     .name = "RNNGrad",
     .domain = "kiln",
@@ -208,17 +229,16 @@ static const struct op rnn_grad = {
                                        .signature = "T X, T W, T R, T B?, I sequence_lens?, T initial_h?, K kept, "
                                                     "T dY?, T dY_h? -> T dX?, T dW?, T dR?, T dB?, T dinitial_h?",
                                        .types = "T: floats bf16; I: i32; K: f32 f64",
+                                       .retrace = retrace,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .cost = recurrent_grad_cost,
-                                       .no_gradient = "second derivatives of RNN are not supported" },
+                                       .no_gradient = "it is made again" },
                                      { 0 } },
 };
 
 static bool gradient(struct backward *b)
 {
-    static const int gives[GRADS] = { X, W, R, B, H0 };
-
     return recurrent_gradient(b, &rnn_grad, INPUTS, KEPT, GRADS, gives);
 }
 

@@ -18,6 +18,7 @@
 #include "ops/compute.h"
 #include "ops/cost.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include <math.h>
 #include <string.h>
 
@@ -100,6 +101,7 @@ struct roi_job {
     bool wide; /* double */
     int64_t regions, batch, channels, size[AXES], plane, bins;
     const void *x, *rois, *dy; /* dy: NULL, or it goes back */
+    const void *from;          /* not NULL, with max: weighted as X where it is the maximum */
     void *to;
     const int64_t *image; /* of a region */
     char *scratch;        /* of each thread: what rows and columns count */
@@ -234,6 +236,82 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* -- and again: dX is linear in dY, and what comes back through it is pooled by the same weights -- */
+
+static const struct op op_grad;
+
+/* Inputs as the gradient's, with U for dY. */
+static bool pick_infer(struct infer *i)
+{
+    const struct roi_grad *a = infer_attrs(i);
+    const struct tensor *rois = typed_in(i, GRAD_ROIS);
+    const enum dtype compute = dtype_compute(a->x.dtype);
+
+    if (!set_out(i, 0, a->x.dtype, 4,
+                 (const int64_t[]){ rois->dims[0], a->x.dims[1], a->forward.out[0], a->forward.out[1] }))
+        return false;
+    need_scratch(i, (size_t)infer_threads(i) * thread_bytes(&a->x) + 2 * compute_bytes(&a->x, compute) +
+                        compute_bytes(rois, compute) + compute_bytes(typed_out(i, 0), compute));
+    return true;
+}
+
+static bool pick_run(struct step *s)
+{
+    const struct roi_grad *a = s->attrs;
+    const enum dtype compute = dtype_compute(a->x.dtype);
+    char *scratch = s->scratch;
+    struct roi_job j;
+
+    if (!job_of(s, &j, &a->x, GRAD_ROIS, &scratch))
+        return false;
+    j.from = compute_in(s->in[GRAD_Y], compute, &scratch);
+    j.x = compute_in(s->in[GRAD_X], compute, &scratch);
+    j.to = compute_out(s->out[0], compute, &scratch);
+    pool_run(s->pool, j.regions, forward_chunk, &j);
+    compute_store(s->out[0], compute, j.to);
+    return true;
+}
+
+/* Of the same inputs, but for the first one, which is given what `op` makes of what comes back. */
+static bool through(struct backward *b, const struct op *op, const void *attrs)
+{
+    struct value *const in[] = { upstream(b, 0), forward_in(b, GRAD_ROIS), forward_in(b, GRAD_BATCH_INDICES),
+                                 forward_in(b, GRAD_X) };
+    struct value *d;
+
+    if (wants(b, GRAD_Y) && emit_private(emitter_of(b), op, attrs, 1, &d, NULL, in[GRAD_X] ? 4 : 3, in))
+        give(b, GRAD_Y, d);
+    return backward_ok(b);
+}
+
+static bool pick_gradient(struct backward *b)
+{
+    return through(b, &op_grad, attrs_of(b));
+}
+
+static const struct op op_pick = {
+    .name = "RoiPick",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T1 U, T1 rois, T2 batch_indices, T1 X -> T1 Y",
+                                       .types = "T1: floats bf16; T2: i64",
+                                       .attrs_size = sizeof(struct roi_grad),
+                                       .infer = pick_infer,
+                                       .run = pick_run,
+                                       .gradient = pick_gradient },
+                                     { 0 } },
+};
+
+/* A mean is that of RoiAlign itself. */
+static bool grad_gradient(struct backward *b)
+{
+    const struct roi_grad *a = attrs_of(b);
+
+    if (a->forward.max)
+        return through(b, &op_pick, a);
+    return through(b, &op_roi_align, &a->forward);
+}
+
 static const struct op op_grad = {
     .name = "RoiAlignGrad",
     .domain = "kiln",
@@ -243,7 +321,7 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct roi_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .gradient = grad_gradient },
                                      { 0 } },
 };
 

@@ -188,7 +188,7 @@ static void NAME(maximum)(const struct roi_job *j, const struct NAME(region) * r
         NAME(take_samples)(j, r, bin, rows, columns, &next, &samples);
         met += samples.count;
         for (int64_t c = 0; c < ch->count; c++)
-            if (j->dy)
+            if (j->dy || j->from)
                 NAME(compare)(&samples, (const real *)j->x + ch->in + c * j->plane, &best[c]);
             else
                 NAME(raise)(&samples, (const real *)j->x + ch->in + c * j->plane, &best[c].value);
@@ -198,7 +198,9 @@ static void NAME(maximum)(const struct roi_job *j, const struct NAME(region) * r
 
         if (!met || ((double)met < r->samples[0] * r->samples[1] && best[c].value < 0)) /* a sample outside is 0 */
             best[c] = (struct NAME(best)){ 0, 0, 0 };
-        if (!j->dy)
+        if (j->from)
+            ((real *)j->to)[out] = best[c].weight > 0 ? best[c].weight * ((const real *)j->from)[in + best[c].at] : 0;
+        else if (!j->dy)
             ((real *)j->to)[out] = best[c].value;
         else if (best[c].weight > 0)
             ((real *)j->to)[in + best[c].at] += best[c].weight * ((const real *)j->dy)[out];

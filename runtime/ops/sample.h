@@ -36,4 +36,16 @@ struct samples samples_in(const struct sampler *s, bool slopes, void *memory);
 /* Fills them for `count` points, whose coordinates stand one point after the other. One that is no number is 0. */
 void sample_points(const struct sampler *s, const double *coordinates, int64_t count, const struct samples *to);
 
+/* All of that in operators of the standard, for gradients of gradients. */
+struct sample_values {
+    int64_t batch, channels, points;
+    struct value *x;  /* [batch, channels, ...], of `compute` */
+    struct value *at; /* coordinates, [batch, points, rank], of `places` */
+    enum dtype compute, places;
+};
+/* [batch, channels, points] */
+struct value *emit_samples(struct emitter *e, const struct sampler *s, const struct sample_values *v);
+/* A constant vector of so many numbers. */
+struct value *emit_numbers(struct emitter *e, enum dtype dtype, int count, const double *v);
+
 #endif

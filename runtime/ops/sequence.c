@@ -128,6 +128,18 @@ static bool place_run(struct step *s)
     return y;
 }
 
+static bool place_gradient(struct backward *b)
+{
+    static const struct sequence_item last = { -1 };
+    struct value *in[] = { upstream(b, 0), forward_in(b, 2), forward_in(b, 1) }, *item;
+
+    if (in[2] && type_in(b, 1)->dtype != I64)
+        in[2] = emit_cast(emitter_of(b), in[2], I64);
+    if (wants(b, 2) && emit_private(emitter_of(b), &sequence_item, &last, 1, &item, NULL, 3, in))
+        give(b, 2, item);
+    return backward_ok(b);
+}
+
 const struct op sequence_place = {
     .name = "SequencePlace",
     .domain = "kiln",
@@ -136,7 +148,7 @@ const struct op sequence_place = {
                                        .types = "S: seq(floats bf16); I: i32 i64; T: floats bf16",
                                        .infer = infer_like_first,
                                        .run = place_run,
-                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .gradient = place_gradient,
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
 };
@@ -161,6 +173,19 @@ static bool item_run(struct step *s)
     return pass_value(s, 0, &x->items[at]);
 }
 
+static bool item_gradient(struct backward *b)
+{
+    const struct sequence_item *a = attrs_of(b);
+    struct emitter *e = emitter_of(b);
+    struct value *in[] = { forward_in(b, 0), forward_in(b, 2), upstream(b, 0) }, *placed;
+
+    if (!in[1])
+        in[1] = emit_scalar(e, I64, (double)a->at);
+    if (wants(b, 0) && emit_private(e, &sequence_place, NULL, 1, &placed, NULL, 3, in))
+        give(b, 0, placed);
+    return backward_ok(b);
+}
+
 const struct op sequence_item = {
     .name = "SequenceItem",
     .domain = "kiln",
@@ -169,7 +194,7 @@ const struct op sequence_item = {
                                        .types = "S: seq(floats bf16); T: floats bf16; I: i64",
                                        .infer = item_infer,
                                        .run = item_run,
-                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .gradient = item_gradient,
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
 };
@@ -194,6 +219,13 @@ static bool gap_run(struct step *s)
     return y;
 }
 
+static bool gap_gradient(struct backward *b)
+{
+    if (wants(b, 2))
+        give(b, 2, emit(emitter_of(b), "SequenceErase", "", 2, upstream(b, 0), forward_in(b, 1)));
+    return backward_ok(b);
+}
+
 const struct op sequence_gap = {
     .name = "SequenceGap",
     .domain = "kiln",
@@ -202,7 +234,7 @@ const struct op sequence_gap = {
                                        .types = "S: seq(floats bf16); I: i32 i64",
                                        .infer = infer_like_first,
                                        .run = gap_run,
-                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .gradient = gap_gradient,
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
 };
@@ -245,6 +277,13 @@ static bool add_run(struct step *s)
     return y;
 }
 
+static bool add_gradient(struct backward *b)
+{
+    give(b, 0, upstream(b, 0));
+    give(b, 1, upstream(b, 0));
+    return backward_ok(b);
+}
+
 const struct op sequence_add = {
     .name = "SequenceAdd",
     .domain = "kiln",
@@ -253,7 +292,7 @@ const struct op sequence_add = {
                                        .types = "S: seq(floats bf16)",
                                        .infer = infer_like_first,
                                        .run = add_run,
-                                       .no_gradient = "second derivatives of sequences are not supported",
+                                       .gradient = add_gradient,
                                        .flags = OP_RUN_ONLY },
                                      { 0 } },
 };

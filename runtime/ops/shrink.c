@@ -26,9 +26,19 @@ static uint64_t shrunk(double x, const struct numbers *a)
 #define UINTS
 #define DX_OF_X (x < -alpha || x > alpha ? dy : 0)
 #define NUMBERS
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    const double alpha = (double)s->numbers.alpha;
+
+    *s->where = slope_2(s, "Or", slope_2(s, "Less", s->of, slope_number(s, -alpha)),
+                        slope_2(s, "Greater", s->of, slope_number(s, alpha)));
+    return NULL;
+}
 
 /* -- read -- */
 

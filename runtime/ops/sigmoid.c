@@ -6,16 +6,22 @@
 #define WORK  EXPONENTIAL
 #include "ops/unary_formula.h"
 
-#define OPERATOR "Sigmoid"
-#define NAME     sigmoid
-#define VALUE    SIGMOID(x)
-#define DX_OF_Y  (dy * (y * (1 - y)))
-#define RISES    true
-#define TIMES_X  formula_swish
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Sigmoid"
+#define NAME       sigmoid
+#define VALUE      SIGMOID(x)
+#define DX_OF_Y    (dy * (y * (1 - y)))
+#define RISES      true
+#define TIMES_X    formula_swish
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_Y slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_2(s, "Mul", s->of, slope_2(s, "Sub", slope_number(s, 1), s->of));
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -3,14 +3,20 @@
  *   y = sin(x)        dx = dy * cos(x)
  *
  * By libm: what is far from 0 takes more than a polynomial. */
-#define OPERATOR "Sin"
-#define NAME     sin
-#define VALUE    SIN(x)
-#define DX_OF_X  (dy * COS(x))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Sin"
+#define NAME       sin
+#define VALUE      SIN(x)
+#define DX_OF_X    (dy * COS(x))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Cos", s->of);
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -1,14 +1,20 @@
 /* Sinh, https://onnx.ai/onnx/operators/onnx__Sinh.html
  *
  *   y = sinh(x)        dx = dy * cosh(x) */
-#define OPERATOR "Sinh"
-#define NAME     sinh
-#define VALUE    SINH(x)
-#define DX_OF_X  (dy * COSH(x))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Sinh"
+#define NAME       sinh
+#define VALUE      SINH(x)
+#define DX_OF_X    (dy * COSH(x))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Cosh", s->of);
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

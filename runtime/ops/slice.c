@@ -197,6 +197,25 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+/* It is linear: what flows back is sliced as the data was. */
+static bool gradient_of_grad(struct backward *b)
+{
+    const struct box *box = attrs_of(b);
+    struct emitter *e = emitter_of(b);
+    struct value *g = upstream(b, 0);
+    int64_t end[MAX_RANK], axes[MAX_RANK];
+
+    for (int d = 0; d < box->rank; d++) {
+        end[d] = box->start[d] + box->dims[d] * box->step[d];
+        end[d] = end[d] < 0 ? INT64_MIN : end[d]; /* before the first, not from the end on */
+        axes[d] = d;
+    }
+    give(b, 0,
+         emit(e, "Slice", "", 5, g, emit_ints(e, box->rank, box->start), emit_ints(e, box->rank, end),
+              emit_ints(e, box->rank, axes), emit_ints(e, box->rank, box->step)));
+    return backward_ok(b);
+}
+
 static const struct op slice_grad = {
     .name = "SliceGrad",
     .domain = "kiln",
@@ -206,7 +225,7 @@ static const struct op slice_grad = {
                                        .attrs_size = sizeof(struct box),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = gradient_of_grad },
                                      { 0 } },
 };
 

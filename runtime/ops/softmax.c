@@ -17,10 +17,15 @@ static bool grad_run(struct step *s)
     return softmax_grad_run(s, false);
 }
 
+static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    return softmax_spell_out(e, n, in, out, false);
+}
+
 static const struct op op_grad = {
     .name = "SoftmaxGrad",
     .domain = "kiln",
-    .defs = (const struct op_def[]){ SOFTMAX_GRAD_ROW(grad_run), { 0 } },
+    .defs = (const struct op_def[]){ SOFTMAX_GRAD_ROW(grad_run, spell_out), { 0 } },
 };
 
 static bool gradient(struct backward *b)

@@ -29,12 +29,14 @@ bool softmax_run(struct step *s, bool log_of);
 bool softmax_gradient(struct backward *b, const struct op *grad);
 bool softmax_grad_infer(struct infer *i);
 bool softmax_grad_run(struct step *s, bool log_of);
+bool softmax_spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out,
+                       bool log_of);
 
-#define SOFTMAX_GRAD_ROW(runner)                                                                                       \
+#define SOFTMAX_GRAD_ROW(runner, spelling)                                                                             \
     {                                                                                                                  \
         .since = 1, .signature = "T dY, T Y -> T dX", .types = "T: floats bf16",                                       \
-        .attrs_size = sizeof(struct softmax_attrs), .infer = softmax_grad_infer, .run = runner,                        \
-        .no_gradient = "second derivatives are not supported"                                                          \
+        .attrs_size = sizeof(struct softmax_attrs), .infer = softmax_grad_infer, .run = runner, .spell_out = spelling, \
+        .no_gradient = "is a gradient itself"                                                                          \
     }
 
 /* All rows of Softmax and LogSoftmax, whose files include ops/rank.h. */

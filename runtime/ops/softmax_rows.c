@@ -1,5 +1,6 @@
 #include "ops/layout.h"
 #include "ops/softmax.h"
+#include "ops/widen.h"
 
 /* -- read -- */
 
@@ -113,6 +114,35 @@ bool softmax_grad_run(struct step *s, bool log_of)
         softmax_grad(s->k, s->pool, &shape, dy->dtype, log_of, s->in[GRAD_OUT]->data, dy->data, s->out[0]->data,
                      s->scratch);
     return true;
+}
+
+/* The sum over what is normalised together, of each element. */
+static struct value *sums_of(struct emitter *e, const struct softmax_attrs *a, int rank, struct value *x)
+{
+    const int axis = rank ? layout_wrap(a->channels_last && !a->matrix, rank, a->axis) : 0;
+    int64_t axes[MAX_RANK];
+    int count = 0;
+
+    for (int d = a->matrix && a->axis == rank ? rank : axis; d < rank && (a->matrix || d == axis); d++)
+        axes[count++] = d;
+    return emit(e, "ReduceSum", "keepdims=1 noop_with_empty_axes=1", 2, x, emit_ints(e, count, axes));
+}
+
+bool softmax_spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out,
+                       bool log_of)
+{
+    const enum dtype dtype = in[GRAD_Y]->dtype;
+    const int rank = in[GRAD_Y]->rank;
+    struct value *dy = emit_widened(e, n->in[GRAD_Y], dtype, WIDEN_HALVES), *d;
+    struct value *y = emit_widened(e, n->in[GRAD_OUT], dtype, WIDEN_HALVES);
+
+    if (log_of)
+        d = emit(e, "Sub", "", 2, dy, emit(e, "Mul", "", 2, emit(e, "Exp", "", 1, y), sums_of(e, n->attrs, rank, dy)));
+    else
+        d = emit(e, "Mul", "", 2, y,
+                 emit(e, "Sub", "", 2, dy, sums_of(e, n->attrs, rank, emit(e, "Mul", "", 2, y, dy))));
+    out[0] = emit_narrowed(e, d, n->in[GRAD_Y], dtype, WIDEN_HALVES);
+    return out[0];
 }
 
 bool softmax_gradient(struct backward *b, const struct op *grad)

@@ -3,15 +3,21 @@
  *   y = ln(1 + exp(x)) = max(x, 0) + ln(1 + exp(-|x|))        dx = dy / (1 + exp(-x))
  *
  * NaN stays NaN, by way of the logarithm. */
-#define OPERATOR "Softplus"
-#define NAME     softplus
-#define VALUE    SOFTPLUS(x)
-#define DX_OF_X  (dy * SIGMOID(x))
-#define RISES    true
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Softplus"
+#define NAME       softplus
+#define VALUE      SOFTPLUS(x)
+#define DX_OF_X    (dy * SIGMOID(x))
+#define RISES      true
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_1(s, "Sigmoid", s->of);
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

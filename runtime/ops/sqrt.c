@@ -1,14 +1,20 @@
 /* Sqrt, https://onnx.ai/onnx/operators/onnx__Sqrt.html
  *
  *   y = sqrt(x)        dx = dy / (2 y) */
-#define OPERATOR "Sqrt"
-#define NAME     sqrt
-#define VALUE    SQRT(x)
-#define DX_OF_Y  (dy / (2 * y))
-#define WORK     DIVISION
+#define OPERATOR   "Sqrt"
+#define NAME       sqrt
+#define VALUE      SQRT(x)
+#define DX_OF_Y    (dy / (2 * y))
+#define WORK       DIVISION
+#define SLOPE_OF_Y slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_2(s, "Div", slope_number(s, .5), s->of);
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

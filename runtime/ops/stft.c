@@ -161,6 +161,21 @@ static bool grad_run(struct step *s)
     return true;
 }
 
+static const struct op op_frames;
+
+static bool grad_gradient(struct backward *b)
+{
+    const struct frames_grad *a = attrs_of(b);
+    struct emitter *e = emitter_of(b);
+    struct value *const in[] = { upstream(b, 0), emit_scalar(e, I64, (double)a->framing.step), NULL,
+                                 emit_scalar(e, I64, (double)a->framing.length) };
+    struct value *frames;
+
+    if (emit_private(e, &op_frames, NULL, 1, &frames, NULL, 4, in))
+        give(b, 0, frames);
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "FramesGrad",
     .domain = "kiln",
@@ -170,7 +185,7 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct frames_grad),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not taken" },
+                                       .gradient = grad_gradient },
                                      { 0 } },
 };
 

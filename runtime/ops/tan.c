@@ -1,14 +1,20 @@
 /* Tan, https://onnx.ai/onnx/operators/onnx__Tan.html
  *
  *   y = tan(x)        dx = dy * (1 + y^2) */
-#define OPERATOR "Tan"
-#define NAME     tan
-#define VALUE    TAN(x)
-#define DX_OF_Y  (dy * (1 + y * y))
-#define WORK     EXPONENTIAL
+#define OPERATOR   "Tan"
+#define NAME       tan
+#define VALUE      TAN(x)
+#define DX_OF_Y    (dy * (1 + y * y))
+#define WORK       EXPONENTIAL
+#define SLOPE_OF_Y slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    return slope_square_and_unit(s);
+}
 
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \

@@ -1,20 +1,20 @@
 /* Tanh, https://onnx.ai/onnx/operators/onnx__Tanh.html
  *
  *   y = tanh(x)        dx = dy * (1 - y^2) */
-#define OPERATOR "Tanh"
-#define NAME     tanh
-#define VALUE    TANH(x)
-#define DX_OF_Y  (dy * (1 - y * y))
+#define OPERATOR   "Tanh"
+#define NAME       tanh
+#define VALUE      TANH(x)
+#define DX_OF_Y    (dy * (1 - y * y))
 #define SLOPE_OF_Y slope
-#define RISES    true
-#define WORK     EXPONENTIAL
+#define RISES      true
+#define WORK       EXPONENTIAL
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
 
 static struct value *slope(const struct slope *s)
 {
-    return emit(s->e, "Sub", "", 2, slope_number(s, 1), emit(s->e, "Mul", "", 2, s->of, s->of));
+    return slope_2(s, "Sub", slope_number(s, 1), slope_2(s, "Mul", s->of, s->of));
 }
 
 #define ROW(version, list)                                                                                             \

@@ -155,6 +155,25 @@ static bool grad_run(struct step *s)
     return scatter(s, s->attrs, s->in[CACHE], s->out[0], s->in[WRITE], true);
 }
 
+/* `cache` with `values` for the update. */
+static struct value *scattered(struct backward *b, struct value *cache, struct value *values)
+{
+    const struct tensor_scatter *a = attrs_of(b);
+    char attrs[64];
+
+    snprintf(attrs, sizeof attrs, "axis=%lld mode='%s'", (long long)a->axis, modes[a->mode]);
+    return emit(emitter_of(b), "TensorScatter", attrs, 3, cache, values, forward_in(b, WRITE));
+}
+
+static bool grad_gradient(struct backward *b)
+{
+    const struct tensor *cache = type_in(b, CACHE);
+
+    if (wants(b, CACHE))
+        give(b, CACHE, scattered(b, emit_zeros(emitter_of(b), cache->dtype, cache->rank, cache->dims), upstream(b, 0)));
+    return backward_ok(b);
+}
+
 static const struct op op_grad = {
     .name = "TensorScatterGrad",
     .domain = "kiln",
@@ -164,7 +183,7 @@ static const struct op op_grad = {
                                        .attrs_size = sizeof(struct tensor_scatter),
                                        .infer = grad_infer,
                                        .run = grad_run,
-                                       .no_gradient = "second derivatives are not supported" },
+                                       .gradient = grad_gradient },
                                      { 0 } },
 };
 
@@ -174,15 +193,11 @@ static bool gradient(struct backward *b)
     const struct tensor *update = type_in(b, UPDATE);
     struct emitter *e = emitter_of(b);
     struct value *in[] = { upstream(b, 0), forward_in(b, UPDATE), forward_in(b, WRITE) }, *d;
-    char attrs[64];
 
     if (wants(b, UPDATE) && emit_private(e, &op_grad, a, 1, &d, NULL, 3, in))
         give(b, UPDATE, d);
-    if (!wants(b, CACHE))
-        return backward_ok(b);
-    snprintf(attrs, sizeof attrs, "axis=%lld mode='%s'", (long long)a->axis, modes[a->mode]);
-    give(b, CACHE,
-         emit(e, "TensorScatter", attrs, 3, in[0], emit_zeros(e, update->dtype, update->rank, update->dims), in[2]));
+    if (wants(b, CACHE))
+        give(b, CACHE, scattered(b, in[0], emit_zeros(e, update->dtype, update->rank, update->dims)));
     return backward_ok(b);
 }
 

@@ -8,9 +8,16 @@
 #define VALUE    (x > alpha ? x : 0)
 #define DX_OF_X  (x > alpha ? dy : 0)
 #define NUMBERS
+#define SLOPE_OF_X slope
 #include "ops/unary_formula.h"
 
 #ifndef FORMULA_LEVEL
+
+static struct value *slope(const struct slope *s)
+{
+    *s->where = slope_2(s, "Greater", s->of, slope_number(s, (double)s->numbers.alpha));
+    return NULL;
+}
 
 /* -- read -- */
 

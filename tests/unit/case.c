@@ -530,8 +530,7 @@ double case_weight(int output, int64_t k)
 }
 
 /* What flows in, for each float output. */
-static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_request *q, struct value **from,
-                 struct value **flow)
+static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_request *q, struct value **from)
 {
     for (int o = 0; o < c->outputs; o++) {
         const struct tensor *t = c->out_value[o] ? &d->types->types[c->out_value[o]->id] : NULL;
@@ -544,13 +543,13 @@ static bool seed(struct case_graph *c, struct case_gradients *d, struct grad_req
             continue;
         *upstream = *t;
         upstream->data = arena_alloc(&c->arena, (size_t)tensor_bytes(t), &c->report);
-        flow[q->seeds] = graph_value(d->graph, NULL);
-        if (!upstream->data || !flow[q->seeds])
+        d->flow[q->seeds] = graph_value(d->graph, NULL);
+        if (!upstream->data || !d->flow[q->seeds])
             return false;
         for (int64_t k = 0; k < tensor_count(t); k++)
             case_set(upstream, k, case_weight(o, k));
         from[q->seeds] = d->graph->values[c->out_value[o]->id];
-        flow[q->seeds++]->initializer = upstream;
+        d->flow[q->seeds++]->initializer = upstream;
     }
     return true;
 }
@@ -571,8 +570,8 @@ bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct c
         .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
     };
     struct tensor *tensors = NULL;
-    struct value *from[MAX_CASE], *flow[MAX_CASE];
-    struct grad_request q = { .seed = from, .seed_gradient = flow, .wrt = d->wrt, .gradient = d->gradient };
+    struct value *from[MAX_CASE];
+    struct grad_request q = { .seed = from, .seed_gradient = d->flow, .wrt = d->wrt, .gradient = d->gradient };
 
     memset(d, 0, sizeof *d);
     d->graph = graph_clone(c->graph, &c->arena, &c->report);
@@ -585,7 +584,7 @@ bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct c
             return false;
     }
     d->types = tensors ? plan_types(d->graph, tensors, NULL, &pc) : NULL;
-    if (!d->types || !seed(c, d, &q, from, flow))
+    if (!d->types || !seed(c, d, &q, from))
         return false;
     for (int k = 0; k < c->inputs; k++)
         if (oc->differentiate >> k & 1) {
@@ -595,6 +594,7 @@ bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct c
     q.graph = d->graph;
     q.types = d->types->types;
     d->count = q.count;
+    d->flows = q.seeds;
     if (!grad_build(&q, &pc))
         return false;
     d->graph->output_count = 0;

@@ -72,7 +72,9 @@ struct case_gradients {
     struct graph *graph; /* a clone; the gradients are its outputs */
     struct program *types;
     struct value *wrt[MAX_CASE], *gradient[MAX_CASE];
+    struct value *flow[MAX_CASE]; /* what flows into the outputs: constants */
     struct tensor upstream[MAX_CASE];
+    size_t flows;
     int of[MAX_CASE]; /* the input */
     size_t count;
 };

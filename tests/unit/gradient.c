@@ -71,6 +71,10 @@ static const char *const right[] = {
     HEAD "{ s = Exp (x) q = Mul (s, x) t = " GRADIENT "<xs = [\"x\"], y = \"q\"> (x) " BY_X("t"),
     HEAD "{ m = Mul (x, row) s = Exp (m) a = ReduceSum <keepdims = 0> (s) q = Mul (a, s) t = " GRADIENT
          "<xs = [\"x\"], y = \"q\"> (x) " BY_X("t"),
+    /* Of what no label counts for, which is no number. */
+    HEAD
+    "{ k = ArgMax <axis = 1, keepdims = 0> (x) o = Sub (k, k) q = SoftmaxCrossEntropyLoss <ignore_index = 0> (x, o)\n"
+    "t = " GRADIENT "<xs = [\"x\"], y = \"q\"> (x) " BY_X("t"),
     /* Of third. */
     HEAD "{ e = Exp (x) q = Mul (e, x) r = " GRADIENT "<xs = [\"x\"], y = \"q\"> (x) t = " GRADIENT
          "<xs = [\"x\"], y = \"r\"> (x) " BY_X("t"),
@@ -179,6 +183,10 @@ static const struct {
            "(double[N,3] p) { p = Mul (x, x) }, else_branch = b () => (double[3] q) { q = Identity (row) }> " BY_X("t"),
       "and of a known shape" },
     { HEAD "{ t = Shape (x) " BY_X("t"), "'t' is int64[2], must be float" },
+    { HEAD "{ c = Constant <value_ints = [1,1,3]> () o = Constant <value_ints = [1,1,1]> () v = Reshape (row, c)\n"
+           "r = Reshape (two, o) n = Constant <value_ints = [5000,1,3]> () m = ReduceSum (x) e = Expand (m, n)\n"
+           "h = RNN <hidden_size = 1> (e, v, r) t = " GRADIENT "<xs = [\"x\"], y = \"h\"> (x) " BY_X("t"),
+      "goes through 5000 steps, at most 4096 are supported" },
     { HEAD "{ t = Det (x) c = Unique (x) s = ReduceSum (c) d = " GRADIENT "<xs = [\"x\"], y = \"s\"> (x) }", "" },
 };
 

@@ -275,6 +275,18 @@ static void check_elementwise(const struct op *op, const struct op_def *def)
     require(def->flags & OP_ELEMENTWISE || looks != LIKE_OTHERS, "looks elementwise and does not say OP_ELEMENTWISE");
 }
 
+static bool has_form_last(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 };
+    struct case_graph c;
+    bool has;
+
+    require(case_make(&c, op, def, oc, &plain), "%s: %s", c.report.error.where, c.report.error.message);
+    has = case_goes_last(&c);
+    case_release(&c);
+    return has;
+}
+
 /* -- gradients -- */
 
 enum { PROBES = 24 };
@@ -320,43 +332,87 @@ static void compare_gradient(struct case_graph *c, const struct tensor *g, int i
     }
 }
 
-/* What private nodes of the gradient are spelled out as computes the same. */
-static void check_spelled_out(struct case_graph *c, struct case_gradients *d, struct frame *f)
+/* What private nodes of the gradient are spelled out as computes the same. In a graph of its own: a frame's stays as it
+ * is. */
+static void check_spelled_out(struct case_graph *c, const struct op_case *oc, const struct case_gradients *first,
+                              struct frame *f, enum dtype narrow)
 {
+    struct case_gradients d = { 0 };
     const struct plan_context pc = {
         .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
     };
-    const size_t values = d->graph->value_count;
-    struct tensor *tensors = given_types(d->graph, &c->arena, &c->report);
+    struct tensor *tensors;
     struct frame *spelled;
 
+    require(case_differentiate(c, oc, &d), "%s: %s", c->report.error.where, c->report.error.message);
+    tensors = given_types(d.graph, &c->arena, &c->report);
     for (int k = 0; tensors && k < c->inputs; k++)
         if (c->in_value[k])
             tensors[c->in_value[k]->id] = c->in[k].t;
-    require(tensors && grad_spell_out(d->graph, tensors, NULL, values, &pc), "spelled out: %s: %s",
+    require(tensors && grad_spell_out(d.graph, tensors, NULL, d.graph->value_count, &pc), "spelled out: %s: %s",
             c->report.error.where, c->report.error.message);
-    spelled = case_frame(c, d->graph);
+    spelled = case_frame(c, d.graph);
     require(spelled && frame_run(spelled, &c->report), "spelled out: %s: %s", c->report.error.where,
             c->report.error.message);
-    for (size_t k = 0; k < d->count; k++) {
-        const struct tensor *was = frame_get(f, d->gradient[k]), *is = frame_get(spelled, d->gradient[k]);
-        const double within = was->dtype == F64 && case_in_doubles(c, &c->in[d->of[k]].t) ? 1e-9 : 1e-3;
+    for (size_t k = 0; k < d.count; k++) {
+        const struct tensor *was = frame_get(f, first->gradient[k]), *is = frame_get(spelled, d.gradient[k]);
+        const double within = narrow ? tolerance(narrow) : case_in_doubles(c, &c->in[d.of[k]].t) ? 1e-9 : 1e-3;
 
-        require(same_type(was, is), "spelled out, the gradient of input %d has another type", d->of[k]);
+        require(same_type(was, is), "spelled out, the gradient of input %d has another type", d.of[k]);
         for (int64_t i = 0; i < tensor_count(was); i++)
             require(fabs(case_value(was, i) - case_value(is, i)) <= within * (1 + fabs(case_value(was, i))),
-                    "spelled out, the gradient of input %d[%lld] is %.12g, must be %.12g", d->of[k], (long long)i,
+                    "spelled out, the gradient of input %d[%lld] is %.12g, must be %.12g", d.of[k], (long long)i,
                     case_value(is, i), case_value(was, i));
     }
     frame_free(spelled);
+    case_gradients_release(&d);
 }
 
 static bool has_spelling(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (g->nodes[k]->def->spell_out)
+        if (g->nodes[k]->def->spell_out || g->nodes[k]->def->retrace)
             return true;
     return false;
+}
+
+/* In another type, or layout. */
+static void check_spelled_as(const struct op *op, const struct op_def *def, const struct op_case *oc,
+                             const struct case_variant *v, const char *what)
+{
+    struct case_gradients d = { 0 };
+    struct case_graph c;
+    struct frame *f;
+
+    name_it(op, def, oc, what);
+    require(case_make(&c, op, def, oc, v), "%s: %s", c.report.error.where, c.report.error.message);
+    if (!case_differentiate(&c, oc, &d)) { /* one type alone does not go with the others' */
+        require(v->dtype && c.report.error.code == KILN_BAD_MODEL, "%s: %s", c.report.error.where,
+                c.report.error.message);
+        case_gradients_release(&d);
+        case_release(&c);
+        return;
+    }
+    f = case_frame(&c, d.graph);
+    require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
+    check_spelled_out(&c, oc, &d, f, v->dtype);
+    frame_free(f);
+    case_gradients_release(&d);
+    end_run(&c, NULL);
+}
+
+static void check_spellings(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    static const struct case_variant last = { .last = true }, half = { .dtype = F16 }, bfloat = { .dtype = BF16 };
+    struct signature s;
+
+    require(signature_read(&s, def), "the signature is malformed");
+    if (has_form_last(op, def, oc))
+        check_spelled_as(op, def, oc, &last, "the gradient of channels last");
+    if (!case_gives_nodes(oc) && s.var[0].set.tensor >> F16 & 1)
+        check_spelled_as(op, def, oc, &half, "the gradient of float16");
+    if (!case_gives_nodes(oc) && s.var[0].set.tensor >> BF16 & 1)
+        check_spelled_as(op, def, oc, &bfloat, "the gradient of bfloat16");
 }
 
 static void check_gradient(const struct op *op, const struct op_def *def, const struct op_case *oc)
@@ -365,6 +421,7 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     struct case_gradients d = { 0 };
     struct case_graph c;
     struct frame *f;
+    bool spelled;
 
     name_it(op, def, oc, "gradient");
     require(case_make(&c, op, def, oc, &v), "%s: %s", c.report.error.where, c.report.error.message);
@@ -373,11 +430,14 @@ static void check_gradient(const struct op *op, const struct op_def *def, const 
     require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
     for (size_t k = 0; k < d.count; k++)
         compare_gradient(&c, frame_get(f, d.gradient[k]), d.of[k]);
-    if (has_spelling(d.graph))
-        check_spelled_out(&c, &d, f);
+    spelled = has_spelling(d.graph);
+    if (spelled)
+        check_spelled_out(&c, oc, &d, f, UNDEFINED);
     frame_free(f);
     case_gradients_release(&d);
     end_run(&c, NULL);
+    if (spelled)
+        check_spellings(op, def, oc);
 }
 
 /* -- lowered -- */
@@ -406,18 +466,6 @@ static void check_lowered_row(const struct op *op, const struct op_def *def)
     require(low->hidden == def->hidden && low->flags == def->flags && !low->cost == !def->cost &&
                 low->batch_independent == def->batch_independent,
             "the lowered row has other facts");
-}
-
-static bool has_form_last(const struct op *op, const struct op_def *def, const struct op_case *oc)
-{
-    const struct case_variant plain = { 0 };
-    struct case_graph c;
-    bool has;
-
-    require(case_make(&c, op, def, oc, &plain), "%s: %s", c.report.error.where, c.report.error.message);
-    has = case_goes_last(&c);
-    case_release(&c);
-    return has;
 }
 
 /* A lowered node into which nothing has been put does what the standard's does. */

@@ -10,6 +10,8 @@ struct backward {
     struct emitter e;
     struct arena scratch;    /* ends with the walk */
     size_t values;           /* how many the graph had before */
+    bool *straight;          /* by value id: what straight_find finds */
+    struct tensor *flat;     /* by value id: types, where those of what is quantised are float; NULL: nothing is */
     bool *needs;             /* by value id: does anything that is asked for flow into it? */
     struct value **gradient; /* by value id: what has been given so far; NULL: nothing */
     const struct node *node; /* the one being differentiated */

@@ -230,6 +230,18 @@ static bool give_places(struct planner *p, struct infer *i)
     return idle || add_step(p, i);
 }
 
+/* The type of what the node of an expansion read. It is of the graph that this one may be a copy of, which keeps ids, or
+ * was made a part of, or was made a part from, where they are others: NULL then. */
+static const struct tensor *type_read(const struct planner *p, const struct value *v)
+{
+    const struct graph *g = p->graph;
+    const struct tensor *t = v && (size_t)v->id < g->value_count && g->values[v->id]->name == v->name
+                                 ? &p->program->types[v->id]
+                                 : NULL;
+
+    return t && t->dtype != UNDEFINED ? t : NULL;
+}
+
 /* Do the inputs of the node whose expansion this is fit its signature, as far as their types are known by now? */
 static bool check_origin(struct planner *p, const struct node *n)
 {
@@ -239,8 +251,7 @@ static bool check_origin(struct planner *p, const struct node *n)
         if (!in)
             return false;
         for (int k = 0; k < o->inputs; k++)
-            if (o->in[k] && p->program->types[o->in[k]->id].dtype != UNDEFINED)
-                in[k] = &p->program->types[o->in[k]->id];
+            in[k] = type_read(p, o->in[k]);
         if (!node_check_types(o, in, p->c->report))
             return false;
     }

@@ -126,6 +126,14 @@ static struct granule granule_at(const struct granularity *g, int64_t from)
     return run;
 }
 
+int64_t granularity_scale(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale,
+                          int64_t element)
+{
+    const struct granularity g = granularity_of(a, x, scale);
+
+    return granule_at(&g, element).scale;
+}
+
 struct job {
     struct granularity g;
     granule_loop *loop;

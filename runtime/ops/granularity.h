@@ -27,6 +27,9 @@ struct granule {
     int64_t from, n, scale;
     bool each;
 };
+/* The number of the scale of an element. */
+int64_t granularity_scale(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale,
+                          int64_t element);
 enum { GRANULE = 512 }; /* the most elements of one */
 typedef void granule_loop(const void *job, const struct granule *g);
 /* All elements of x, some at a time. */

@@ -18,14 +18,17 @@ struct stored {
     const char *now;         /* what it reads from now on */
 };
 
+/* What comes of them: quantised again, or not, as is asked, or because QuantizeLinear does not give them back. */
+enum form { QUANTIZED, ASKED, LOST, INT32, FORMS };
+
 struct search {
     struct adapt *adapt;
     struct facts facts;
     struct edit edit;
     struct stored *at;
     size_t count;
-    const char **weights, **biases; /* names of what was changed */
-    size_t weight_count, bias_count;
+    const char **names[FORMS]; /* of what was changed */
+    size_t counts[FORMS];
 };
 
 static bool is_constant(const struct value *v)
@@ -77,10 +80,11 @@ static bool find(struct search *s)
     const bool *parameter = find_parameters(s);
 
     s->at = arena_array(arena, g->node_count, sizeof *s->at, r);
-    s->weights = arena_array(arena, g->node_count, sizeof *s->weights, r);
-    s->biases = arena_array(arena, g->node_count, sizeof *s->biases, r);
-    if (!parameter || !s->at || !s->weights || !s->biases)
+    if (!parameter || !s->at)
         return false;
+    for (int k = 0; k < FORMS; k++)
+        if (!(s->names[k] = arena_array(arena, g->node_count, sizeof *s->names[k], r)))
+            return false;
     for (size_t k = 0; k < g->node_count; k++)
         if (is_stored(s, g->nodes[k]) && parameter[g->nodes[k]->out[0]->id])
             s->at[s->count++] = (struct stored){ .node = g->nodes[k], .file = node_origin(g->nodes[k]) };
@@ -163,7 +167,7 @@ static bool quantize(struct search *s, struct stored *x, const struct tensor *w)
         !(n = edit_insert_node(e, place, false, op_quantize_linear.name, quantized)))
         return false;
     x->now = quantized;
-    s->weights[s->weight_count++] = layer;
+    s->names[QUANTIZED][s->counts[QUANTIZED]++] = layer;
     return edit_set_domain(e, n, x->file->op->domain) && copy_int(s, e->graph->node[place], n, "axis") &&
            copy_int(s, e->graph->node[place], n, "block_size") &&
            edit_set_inputs(e, n, *zero ? 3 : 2,
@@ -172,56 +176,72 @@ static bool quantize(struct search *s, struct stored *x, const struct tensor *w)
 }
 
 /* The floats take the place of the node that made them. */
-static bool release(struct search *s, struct stored *x, const struct tensor *w)
+static bool release(struct search *s, struct stored *x, const struct tensor *w, enum form form)
 {
     const char *name = x->node->out[0]->name;
 
-    s->biases[s->bias_count++] = x->node->in[QUANTIZE_X]->name;
+    s->names[form][s->counts[form]++] = x->node->in[QUANTIZE_X]->name;
     edit_drop_node(&s->edit, (size_t)facts_place(&s->facts, x->file));
     return edit_add_initializer(&s->edit, name, w);
 }
 
 static bool write_one(struct search *s, struct stored *x)
 {
-    static const char *const choices[] = { "float", "constant", NULL };
+    static const char *const choices[] = { "quantised", "float", "constant", NULL };
+    const struct value *q = x->node->in[QUANTIZE_X];
     const struct tensor *w = facts_type(&s->facts, x->node->out[0]);
-    const char *chosen = adapt_choice(s->adapt, choices, x->node->in[QUANTIZE_X]->name, NULL);
+    const char *chosen = adapt_choice(s->adapt, choices, q->name, NULL);
     const struct stored *same = earlier(s, x);
-    const bool back = comes_back(x->node, w);
+    const enum form form = chosen && strcmp(chosen, "float") == 0 ? ASKED
+                           : q->initializer->dtype == I32         ? INT32
+                           : comes_back(x->node, w)               ? QUANTIZED
+                                                                  : LOST;
 
     if (chosen && strcmp(chosen, "constant") == 0)
         return true;
-    if (same && back) {
-        x->now = same->now;
-        return edit_set_input(&s->edit, s->edit.graph->node[facts_place(&s->facts, x->file)], QUANTIZE_X, x->now);
-    }
-    return back && !(chosen && strcmp(chosen, "float") == 0) ? quantize(s, x, w) : release(s, x, w);
+    if (form != QUANTIZED)
+        return release(s, x, w, form);
+    if (!same)
+        return quantize(s, x, w);
+    x->now = same->now;
+    return edit_set_input(&s->edit, s->edit.graph->node[facts_place(&s->facts, x->file)], QUANTIZE_X, x->now);
 }
 
 /* -- telling -- */
 
-static bool tell(struct search *s, const char *const *names, size_t count, const char *what, const char *done)
+static bool tell(struct search *s, enum form form)
 {
+    static const char *const done[FORMS] = {
+        "floats in their place, of which QuantizeLinear makes these integers: they train as they will be quantised "
+        "(float: without that; constant: not)",
+        "floats in their place, as asked: they train, and are not quantised",
+        "floats in their place: they train, and are not quantised, as QuantizeLinear would not make these integers of "
+        "them "
+        "(constant: they do not)",
+        "floats in their place: they train, and are not quantised, as QuantizeLinear makes no int32 (constant: they do "
+        "not)"
+    };
     struct adapt *a = s->adapt;
+    const size_t count = s->counts[form];
     char text[NAMES_TEXT];
-    struct finding f = { .name = count == 1 ? names[0] : "", .certainty = CERTAIN, .done = done };
+    struct finding f = { .name = count == 1 ? s->names[form][0] : "", .certainty = CERTAIN, .done = done[form] };
 
     if (!count)
         return true;
-    f.found = arena_printf(a->arena, a->report, "%zu %s stored as integers", count, what);
-    f.evidence = arena_printf(a->arena, a->report, "DequantizeLinear reads %s", names_text(text, names, count));
+    f.found = count == 1 ? "a parameter that is stored as integers"
+                         : arena_printf(a->arena, a->report, "%zu parameters that are stored as integers", count);
+    f.evidence =
+        arena_printf(a->arena, a->report, "DequantizeLinear reads %s", names_text(text, s->names[form], count));
     return f.found && f.evidence && adapt_tell(a, &f);
 }
 
 static bool tell_all(struct search *s)
 {
-    return tell(s, s->weights, s->weight_count, "weights",
-                "they are the floats that these stand for, behind which a QuantizeLinear makes the same integers: they "
-                "train as they will be quantised (constant: they stay; float: they train without that)") &&
-           tell(s, s->biases, s->bias_count, "biases",
-                "they are the floats that these stand for: they train, and are not quantised, as no QuantizeLinear "
-                "makes "
-                "an int32 (constant: they stay)");
+    bool ok = true;
+
+    for (int k = 0; ok && k < FORMS; k++)
+        ok = tell(s, (enum form)k);
+    return ok;
 }
 
 /* -- the step -- */

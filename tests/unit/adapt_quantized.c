@@ -74,6 +74,12 @@ static const struct adapt_case cases[] = {
       .ops = "Cast MatMul",
       .values = { { "d", "trainable", { NAN } } },
       EXACT },
+    { .text = "<ir_version: 11, opset_import: [\"\": 23]>\n"
+              "g (float[N,2] x) => (float[N,2] y) <int16[2,2] w = {1,-8191,8191,4}, float16 s = {5120}> "
+              "{ d = DequantizeLinear <output_dtype = 1> (w, s) y = MatMul (x, d) }",
+      .found = "w" LOST,
+      .ops = "MatMul",
+      EXACT },
     /* nothing is learned there: a table of results, an input */
     { .text =
           HEAD "g (float[N,2] x) => (float[N,2] y, float[2] t) <uint8[2] w = {1,2}, float s = {0.5}, float[2,2] v = "

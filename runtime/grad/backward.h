@@ -25,5 +25,7 @@ struct graph *body_copy(struct backward *b, const struct graph *forward);
 /* Types of the values of such a copy, as far as planning can tell them: those that it sees outside are the node's
  * captured inputs, `inputs` are its own (with data, where that is the same in each run). NULL with an error. */
 struct program *body_types(struct backward *b, const struct graph *g, const struct tensor *inputs);
+/* The first operator of the graph that draws random numbers; NULL where there is none. */
+const char *body_draws(const struct graph *g);
 
 #endif

@@ -257,6 +257,9 @@ struct iterations {
     const void *(*with_body)(struct emitter *e, const void *attrs, const struct graph *body, int more);
 };
 bool gradient_of_iterations(struct backward *b, const struct iterations *it);
+/* The same of a node that runs its subgraph 0 for each item of its input 0, and those of all others that are sequences, and
+ * makes sequences of what comes out. */
+bool gradient_of_items(struct backward *b);
 /* The rule of outputs that are constant in pieces (ArgMax, Less), and of those that no gradient flows to. */
 bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */

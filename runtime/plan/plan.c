@@ -235,9 +235,8 @@ static bool give_places(struct planner *p, struct infer *i)
 static const struct tensor *type_read(const struct planner *p, const struct value *v)
 {
     const struct graph *g = p->graph;
-    const struct tensor *t = v && (size_t)v->id < g->value_count && g->values[v->id]->name == v->name
-                                 ? &p->program->types[v->id]
-                                 : NULL;
+    const struct tensor *t =
+        v && (size_t)v->id < g->value_count && g->values[v->id]->name == v->name ? &p->program->types[v->id] : NULL;
 
     return t && t->dtype != UNDEFINED ? t : NULL;
 }
@@ -372,6 +371,24 @@ static bool plan_nodes(struct planner *p)
     return true;
 }
 
+/* The types of items lie in what ends with the planning: whoever asks for types has copies of them, of one level. */
+static bool keep_items(struct program *q, struct tensor *t, bool wanted, struct report *r)
+{
+    const struct sequence *items = t->planned;
+    struct sequence *copy = NULL;
+
+    if (items && wanted &&
+        (copy = arena_alloc(&q->arena, sizeof *copy + (size_t)items->count * sizeof *items->items, r)))
+        copy->count = items->count;
+    for (int64_t k = 0; copy && k < items->count; k++) {
+        copy->items[k] = items->items[k];
+        copy->items[k].data = NULL;
+        copy->items[k].planned = NULL;
+    }
+    t->planned = copy;
+    return copy || !items || !wanted;
+}
+
 static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
                             const bool *content, const struct plan_context *c, struct slices *slices, bool types_only,
                             const struct node **refused)
@@ -404,8 +421,8 @@ static struct program *plan(const struct graph *g, const struct program *before,
         ok = place_values(&p);
     if (ok && !types_only && !q->complete && !q->step_count && !q->wanted_count)
         ok = fail(c->report, KILN_BAD_MODEL, g->path, "a shape depends on itself: nothing can be run first");
-    for (size_t k = 0; q->types && k < g->value_count; k++) /* it lies in what ends now */
-        q->types[k].planned = NULL;
+    for (size_t k = 0; q->types && k < g->value_count; k++)
+        ok = keep_items(q, &q->types[k], ok && types_only, c->report) && ok;
     arena_release(&p.scratch);
     if (ok)
         return q;

@@ -180,10 +180,11 @@ END_TEST
 /* -- types -- */
 
 #define TYPED(x, z)                                                                                                    \
-    HEAD "g (float[4] x) => (" x "[4] y, float[4] dx, float ds) <float s = {0.25}, " z " z = {0}, float[4] w = "         \
-         "{1,-2,0.5,4}, " x "[1] like = {0}> { xx = CastLike (x, like) ss = CastLike (s, like) ww = CastLike (w, like)\n" \
-         "q = QuantizeLinear (xx, ss, z) y = DequantizeLinear (q, ss, z) t = Mul (y, ww) dx, ds = "                    \
-         GRADIENT("\"x\", \"s\"", "t") "(x, s) }"
+    HEAD "g (float[4] x) => (" x "[4] y, float[4] dx, float ds) <float s = {0.25}, " z " z = {0}, float[4] w = "       \
+         "{1,-2,0.5,4}, " x                                                                                            \
+         "[1] like = {0}> { xx = CastLike (x, like) ss = CastLike (s, like) ww = CastLike (w, like)\n"                 \
+         "q = QuantizeLinear (xx, ss, z) y = DequantizeLinear (q, ss, z) t = Mul (y, ww) dx, ds = " GRADIENT(          \
+             "\"x\", \"s\"", "t") "(x, s) }"
 
 /* All of them hold these numbers, and what comes of them. */
 static const struct {
@@ -282,12 +283,13 @@ END_TEST
 /* Sizes, places and comparisons of what is quantised need none. */
 START_TEST(what_needs_no_gradient_has_none)
 {
-    static const char text[] = HEAD
-        "g (float[4] x) => (float[4] t, float[4] d) <float s = {0.05}, uint8 z = {120}, int64[1] size = {256}> {\n"
-        "table = ConstantOfShape (size) \n"
-        "q = QuantizeLinear (x, s, z) i = Cast <to = 6> (q) g = Gather (table, i) l = Less (q, z) c = Cast <to = 1> "
-        "(l) n = Shape (q) m = Cast <to = 1> (n) a = Mul (x, m) b = Add (a, g) t = Add (b, c)\n"
-        "d = " GRADIENT("\"x\"", "t") "(x) }";
+    static const char text[] =
+        HEAD "g (float[4] x) => (float[4] t, float[4] d) <float s = {0.05}, uint8 z = {120}, int64[1] size = {256}> {\n"
+             "table = ConstantOfShape (size) whole = Cast <to = 6> (table)\n"
+             "q = QuantizeLinear (x, s, z) i = Cast <to = 6> (q) g = Gather (table, i) h = Gather (whole, i) o = Cast "
+             "<to = 1> (h) l = Less (q, z) c = Cast <to = 1> "
+             "(l) n = Shape (q) m = Cast <to = 1> (n) a = Mul (x, m) b = Add (a, g) e = Add (b, o) t = Add (e, c)\n"
+             "d = " GRADIENT("\"x\"", "t") "(x) }";
     float x[4] = { .1f, -.2f, .3f, 0 };
     const float want[] = { 4, 4, 4, 4 };
     struct fixture f;

@@ -236,9 +236,9 @@ static bool check_inputs(const struct graph *g, struct report *r)
 /* The batch comes first of what keeps the function: what is measured later may then be measured over any. */
 static bool take_steps(struct adapt *a)
 {
-    return adapt_sizes(a) && adapt_defaults(a) && adapt_branches(a) && adapt_inference(a) && adapt_batch(a) &&
-           adapt_affine(a) && adapt_products(a) && adapt_normalization(a) && adapt_vanished(a) && adapt_untie(a) &&
-           adapt_copies(a) && prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
+    return adapt_sizes(a) && adapt_defaults(a) && adapt_branches(a) && adapt_quantized(a) && adapt_inference(a) &&
+           adapt_batch(a) && adapt_affine(a) && adapt_products(a) && adapt_normalization(a) && adapt_vanished(a) &&
+           adapt_untie(a) && adapt_copies(a) && prove(a) && adapt_head(a) && adapt_roles(a) && check_choices(a);
 }
 
 /* The model that came out, and the others gone. One that nothing was changed of is a copy. */

@@ -51,6 +51,7 @@ typedef bool adapt_step(struct adapt *a);
 adapt_step adapt_sizes;         /* sizes.c: what the inputs leave open */
 adapt_step adapt_defaults;      /* defaults.c: initializers that are inputs */
 adapt_step adapt_branches;      /* branches.c: Ifs whose condition is constant */
+adapt_step adapt_quantized;     /* quantized.c: weights that are stored as integers */
 adapt_step adapt_affine;        /* affine.c: scales and biases that are none */
 adapt_step adapt_inference;     /* inference.c: training mode */
 adapt_step adapt_batch;         /* batch.c: constants that fix it */

@@ -1,4 +1,5 @@
 #include "grad/backward.h"
+#include "grad/straight.h"
 #include "ops/sequence.h"
 #include <string.h>
 
@@ -47,18 +48,31 @@ bool wants(struct backward *b, int k)
     return v && (size_t)v->id < b->values && b->needs[v->id];
 }
 
+/* What is quantised has, for rules, the type of its gradient: those that move it emit the same for that. */
+static const struct tensor *type_of(const struct backward *b, const struct value *v)
+{
+    return &(b->flat ? b->flat : b->q->types)[v->id];
+}
+
 const struct tensor *type_in(struct backward *b, int k)
 {
     const struct value *v = forward_in(b, k);
 
-    return v ? &b->q->types[v->id] : NULL;
+    return v ? type_of(b, v) : NULL;
+}
+
+enum dtype dtype_read(struct backward *b, int k)
+{
+    const struct value *v = forward_in(b, k);
+
+    return v ? b->q->types[v->id].dtype : UNDEFINED;
 }
 
 const struct tensor *type_out(struct backward *b, int k)
 {
     const struct value *v = k >= 0 && k < b->node->slots ? b->node->out[k] : NULL;
 
-    return v && (size_t)v->id < b->values ? &b->q->types[v->id] : NULL;
+    return v && (size_t)v->id < b->values ? type_of(b, v) : NULL;
 }
 
 /* The sum of what was given before, if anything, and what is given now. */
@@ -162,9 +176,40 @@ static void find_needs(struct backward *b, size_t nodes)
         for (int i = 0; i < n->inputs + n->captured; i++)
             any |= n->in[i] && b->needs[n->in[i]->id];
         for (int o = 0; o < n->slots && any; o++)
-            if (n->out[o] && carries_gradient(&b->q->types[n->out[o]->id]))
+            if (n->out[o] && (carries_gradient(&b->q->types[n->out[o]->id]) || b->straight[n->out[o]->id]))
                 b->needs[n->out[o]->id] = true;
     }
+}
+
+/* Looks for what is quantised. */
+static bool find_straight(struct backward *b)
+{
+    const size_t bytes = b->values * sizeof *b->flat;
+    bool any = false;
+
+    b->straight = straight_find(b->q->graph, b->q->types, &b->scratch, b->c->report);
+    for (size_t k = 0; b->straight && k < b->values; k++)
+        any |= b->straight[k];
+    if (!b->straight || !any)
+        return b->straight;
+    b->flat = arena_alloc(&b->scratch, bytes, b->c->report);
+    if (!b->flat)
+        return false;
+    memcpy(b->flat, b->q->types, bytes);
+    for (size_t k = 0; k < b->values; k++)
+        if (b->straight[k])
+            b->flat[k].dtype = F32;
+    return true;
+}
+
+/* Would a gradient have to go to what is quantised, where the rule has no way for it? */
+static bool is_stopped(struct backward *b, const struct node *n)
+{
+    const struct value *v = straight_stop(n, b->straight);
+
+    return v && b->needs[v->id] &&
+           !backward_error(b, "has no gradient of what is quantised: '%s' goes back to a QuantizeLinear",
+                           v->name ? v->name : "");
 }
 
 bool op_differentiable(const struct op_def *def)
@@ -186,6 +231,8 @@ static bool differentiate(struct backward *b, const struct node *n)
     for (int k = 0; k < n->inputs; k++)
         if (n->in[k] && type_in(b, k)->kind == TENSOR && !tensor_known(type_in(b, k)))
             return backward_error(b, "input %d has a size that only running can tell: no gradient can be planned", k);
+    if (is_stopped(b, n))
+        return false;
     if (!n->def->gradient && n->op->domain && strcmp(n->op->domain, "kiln") == 0)
         return backward_error(b, "a gradient of a gradient goes through %s, which cannot be differentiated again",
                               n->op->name);
@@ -209,7 +256,7 @@ bool grad_build(const struct grad_request *q, const struct plan_context *c)
 
     b.needs = arena_array(&b.scratch, b.values, sizeof *b.needs, c->report);
     b.gradient = arena_array(&b.scratch, b.values, sizeof *b.gradient, c->report);
-    ok = b.needs && b.gradient;
+    ok = b.needs && b.gradient && find_straight(&b);
     if (ok)
         find_needs(&b, nodes);
     for (size_t k = 0; ok && k < q->seeds; k++) {

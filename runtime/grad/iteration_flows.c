@@ -1,5 +1,6 @@
 /* What flows through the iterations of a node: to which carried values, captured values and elements of sequences. */
 #include "grad/iterations.h"
+#include "grad/straight.h"
 #include "ops/gather.h"
 #include "ops/registry.h"
 
@@ -13,6 +14,11 @@ struct value *iterations_always(const struct way *w, int k)
 
 /* -- what flows -- */
 
+static bool carries(const struct way *w, const struct value *v)
+{
+    return v && (carries_gradient(&w->types[v->id]) || w->straight[v->id]);
+}
+
 /* Marks values that `from` flows into, in one iteration. */
 static void spread_needs(struct way *w)
 {
@@ -23,7 +29,7 @@ static void spread_needs(struct way *w)
         for (int i = 0; i < n->inputs + n->captured; i++)
             any |= n->in[i] && w->needs[n->in[i]->id];
         for (int o = 0; o < n->slots && any; o++)
-            if (n->out[o] && carries_gradient(&w->types[n->out[o]->id]))
+            if (carries(w, n->out[o]))
                 w->needs[n->out[o]->id] = true;
     }
 }
@@ -37,7 +43,7 @@ static void spread_flows(struct way *w)
         for (int o = 0; o < n->slots; o++)
             any |= n->out[o] && w->flows[n->out[o]->id];
         for (int i = 0; i < n->inputs + n->captured && any; i++)
-            if (n->in[i] && carries_gradient(&w->types[n->in[i]->id]))
+            if (carries(w, n->in[i]))
                 w->flows[n->in[i]->id] = true;
     }
 }
@@ -167,6 +173,9 @@ static bool find_carried(struct way *w)
 
 bool iterations_find(struct way *w)
 {
+    w->straight = straight_find(w->g, w->types, &w->b->scratch, w->b->c->report);
+    if (!w->straight)
+        return false;
     find_flows(w);
     return find_carried(w);
 }

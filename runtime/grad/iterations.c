@@ -131,7 +131,7 @@ static bool go_back(struct way *w)
 
 /* The first operator of the graph that draws random numbers; NULL where there is none. Subgraphs nest no deeper than the
  * loader allows, so this may recurse. */
-static const char *draws(const struct graph *g)
+const char *body_draws(const struct graph *g)
 {
     const char *found = NULL;
 
@@ -141,7 +141,7 @@ static const char *draws(const struct graph *g)
         if (n->def->flags & OP_RANDOM)
             found = n->op_name;
         for (int s = 0; s < n->graphs && !found; s++)
-            found = draws(n->graph_of[s]);
+            found = body_draws(n->graph_of[s]);
     }
     return found;
 }
@@ -364,7 +364,7 @@ static bool build(struct way *w)
         return !b->e.failed;
     if (!go_back(w) || !drop_dead(w))
         return false;
-    random = draws(w->g);
+    random = body_draws(w->g);
     if (random)
         return backward_error(b, "a subgraph of its body draws random numbers (%s), going back would draw others",
                               random);

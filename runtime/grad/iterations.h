@@ -39,6 +39,7 @@ struct way {
     struct value **outputs;     /* and its outputs */
     const struct tensor *types; /* of the body's values */
     struct value *at;           /* in the copy: the number of the iteration, a scalar */
+    bool *straight;             /* by value id: what straight_find finds */
     bool *needs, *flows;        /* by value id: does what is asked for flow into it? does a gradient come to it? */
     bool *live;                 /* by value id of the copy: does the way back read it? */
     struct flow *flow;

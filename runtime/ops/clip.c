@@ -204,6 +204,26 @@ static const struct op clip_grad = {
         },
 };
 
+/* What is quantised is clipped by constants: to int8 of 7 bits, as PyTorch exports them. */
+static bool gradient_of_quantized(struct backward *b)
+{
+    const int bounds[] = { MIN, MAX };
+    struct emitter *e = emitter_of(b);
+    struct value *x = emit_cast(e, forward_in(b, INPUT), F32), *d = upstream(b, 0), *zero = emit_scalar(e, F32, 0);
+
+    if (wants(b, MIN) || wants(b, MAX))
+        return backward_error(b, "has no gradient of bounds that are quantised");
+    for (int k = 0; k < 2; k++) {
+        struct value *bound = forward_in(b, bounds[k]);
+
+        if (bound)
+            d = emit(e, "Where", "", 3,
+                     emit(e, k ? "LessOrEqual" : "GreaterOrEqual", "", 2, x, emit_cast(e, bound, F32)), d, zero);
+    }
+    give(b, INPUT, d);
+    return backward_ok(b);
+}
+
 static bool gradient(struct backward *b)
 {
     struct emitter *e = emitter_of(b);
@@ -212,6 +232,8 @@ static bool gradient(struct backward *b)
     struct value *const in[] = { x, lo, hi, dy };
     struct value *zero;
 
+    if (dtype_read(b, INPUT) != type_out(b, 0)->dtype)
+        return gradient_of_quantized(b);
     if (wants(b, INPUT) && emit_private(e, &clip_grad, attrs_of(b), 1, &d, NULL, 4, in))
         give(b, INPUT, d);
     if (!wants(b, MIN) && !wants(b, MAX))
@@ -265,7 +287,7 @@ static const struct op_case cases_6[] = {
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct numbers), .parse = reader,       \
         .rank = rank_of_input, .infer = infer, .run = run, .chain = &clip_chain, .gradient = gradient,                 \
-        .flags = OP_ELEMENTWISE, .cases = tests                                                                        \
+        .flags = OP_ELEMENTWISE | OP_MOVES, .cases = tests                                                             \
     }
 
 const struct op op_clip = {

@@ -167,8 +167,8 @@ static const struct op_case cases_11[] = { CASES, { "f32[2,3,4] f32[2,3,1]", "ax
     {                                                                                                                  \
         .since = version, .signature = "T inputs... -> T concat_result", .types = "T: " t,                             \
         .attrs_size = sizeof(struct concat), .parse = reader, .rank = rank_of_input, .infer = infer, .run = run,       \
-        .gradient = gradient, .channels_last = channels_last, .batch_independent = batch_independent,                  \
-        .parameters = parameters, .cases = tests                                                                       \
+        .gradient = gradient, .flags = OP_MOVES, .channels_last = channels_last,                                       \
+        .batch_independent = batch_independent, .parameters = parameters, .cases = tests                               \
     }
 
 const struct op op_concat = {

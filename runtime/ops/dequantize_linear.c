@@ -5,10 +5,12 @@
  * One scale for the whole tensor, one for each index along `axis`, or one for each block of block_size elements along
  * it. The product is computed in float and rounded once to the type of y, as onnxruntime and the reference do; the
  * standard would have it computed in that type, where a difference of 16 bits does not fit. An int32 should have no zero
- * point; one is subtracted all the same. */
+ * point; one is subtracted all the same.
+ *
+ * What flows back goes on to what was quantised (ops/quantize_gradient.h). */
 #include "kernels/kernels.h"
 #include "ops/convert.h"
-#include "ops/granularity.h"
+#include "ops/quantize_gradient.h"
 #include "ops/rank.h"
 
 struct dequantize_linear {
@@ -101,24 +103,38 @@ static bool run(struct step *s)
     return true;
 }
 
+/* -- differentiate -- */
+
+static bool gradient(struct backward *b)
+{
+    const struct dequantize_linear *a = attrs_of(b);
+
+    return dequantize_gradient(b, &a->granularity);
+}
+
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS_IF_ASKED, QUANTIZE_SCALE, "scale", NULL, NULL },
+    { 0 },
+};
+
 /* -- test -- */
 
 /* Of all types the same numbers: values are given, as floats and integers are drawn differently. */
 #define OF(type) type "[2,3]{0,1,2,3,1,0}"
 
 #define CASES_10                                                                                                       \
-    { OF("i8") " f32[]{0.5} i8[]{3}", "", "f32[2,3]", 0 }, { OF("u8") " f32[]{0.5}", "", "f32[2,3]", 0 },              \
-        { OF("i32") " f32[1]{0.5} i32[1]{0}", "", "f32[2,3]", 0 }, { "u8[] f32[1]{0.5} u8[]", "", "f32[]", 0 },        \
+    { OF("i8") " f32[]{0.5} i8[]{3}", "", "f32[2,3]", 2 }, { OF("u8") " f32[]{0.5}", "", "f32[2,3]", 2 },              \
+        { OF("i32") " f32[1]{0.5} i32[1]{0}", "", "f32[2,3]", 2 }, { "u8[] f32[1]{0.5} u8[]", "", "f32[]", 2 },        \
         { "u8[70000] f32[]{0.3} u8[]", "", "f32[70000]", 0 },                                                          \
     {                                                                                                                  \
-        "i8[0,3] f32[]{1} i8[]", "", "f32[0,3]", 0                                                                     \
+        "i8[0,3] f32[]{1} i8[]", "", "f32[0,3]", 2                                                                     \
     }
 #define CASES_13                                                                                                       \
-    CASES_10, { OF("i8") " f32[3]{0.5,1,2} i8[3]{1,2,3}", "", "f32[2,3]", 0 },                                         \
-        { OF("u8") " f32[2]{0.5,1} u8[2]{1,2}", "axis=0", "f32[2,3]", 0 },                                             \
+    CASES_10, { OF("i8") " f32[3]{0.5,1,2} i8[3]{1,2,3}", "", "f32[2,3]", 2 },                                         \
+        { OF("u8") " f32[2]{0.5,1} u8[2]{1,2}", "axis=0", "f32[2,3]", 2 },                                             \
         { "u8[2,3,700] f32[3]{0.5,1,2}", "axis=-2", "f32[2,3,700]", 0 },                                               \
     {                                                                                                                  \
-        "u8[2,0,3] f32[0]{} u8[0]", "", "f32[2,0,3]", 0                                                                \
+        "u8[2,0,3] f32[0]{} u8[0]", "", "f32[2,0,3]", 2                                                                \
     }
 #define CASES_19                                                                                                       \
     CASES_13, { OF("f8e4m3fn") " f16[3]{0.5,1,2} f8e4m3fn[3]{0,0,0}", "", "f16[2,3]", 0 },                             \
@@ -129,10 +145,10 @@ static bool run(struct step *s)
     }
 #define CASES_21                                                                                                       \
     CASES_19, { OF("i16") " f16[]{0.5} i16[]{3}", "", "f16[2,3]", 0 },                                                 \
-        { OF("u16") " f32[2,2]{0.5,1,2,3} u16[2,2]{1,2,3,4}", "block_size=2", "f32[2,3]", 0 },                         \
+        { OF("u16") " f32[2,2]{0.5,1,2,3} u16[2,2]{1,2,3,4}", "block_size=2", "f32[2,3]", 2 },                         \
         { OF("i4") " bf16[1,3]{0.5,1,2} i4[1,3]{1,2,3}", "axis=0 block_size=7", "bf16[2,3]", 0 },                      \
-        { OF("u4") " f32[2,3]{1,2,3,4,5,6}", "axis=0 block_size=1", "f32[2,3]", 0 },                                   \
-        { "i8[2,5,2] f32[2,3,2]{1,2,3,4,5,6,7,8,9,10,11,12} i8[2,3,2]", "block_size=2", "f32[2,5,2]", 0 },             \
+        { OF("u4") " f32[2,3]{1,2,3,4,5,6}", "axis=0 block_size=1", "f32[2,3]", 2 },                                   \
+        { "i8[2,5,2] f32[2,3,2]{1,2,3,4,5,6,7,8,9,10,11,12} i8[2,3,2]", "block_size=2", "f32[2,5,2]", 2 },             \
     {                                                                                                                  \
         "i8[2,1500] f32[2,3]{1,2,3,4,5,6} i8[2,3]", "block_size=700", "f32[2,1500]", 0                                 \
     }
@@ -147,7 +163,7 @@ static bool run(struct step *s)
         OF("u8") " f8e8m0[3]{0.5,1,2} u8[3]{1,2,3}", "output_dtype=16", "bf16[2,3]", 0                                 \
     }
 #define CASES_25                                                                                                       \
-    CASES_24, { OF("u2") " f32[]{0.5} u2[]{1}", "", "f32[2,3]", 0 },                                                   \
+    CASES_24, { OF("u2") " f32[]{0.5} u2[]{1}", "", "f32[2,3]", 2 },                                                   \
     {                                                                                                                  \
         "i2[2,3]{0,1,-2,-1,1,0} f16[]{0.5}", "", "f16[2,3]", 0                                                         \
     }
@@ -160,22 +176,22 @@ static const struct op_case cases_23[] = { CASES_23, { 0 } };
 static const struct op_case cases_24[] = { CASES_24, { 0 } };
 static const struct op_case cases_25[] = { CASES_25, { 0 } };
 static const struct op_case cases_28[] = { CASES_25,
-                                           { OF("f6e2m3") " f32[]{0.5} f6e2m3[]{1}", "", "f32[2,3]", 0 },
+                                           { OF("f6e2m3") " f32[]{0.5} f6e2m3[]{1}", "", "f32[2,3]", 2 },
                                            { OF("f6e3m2") " f16[3]{0.5,1,2}", "", "f16[2,3]", 0 },
                                            { 0 } };
 
 #define PARTS                                                                                                          \
     .attrs_size = sizeof(struct dequantize_linear), .rank = rank_of_input, .infer = infer, .run = run,                 \
-    .batch_independent = rows_of_granularity, .no_gradient = "its input is quantised"
+    .batch_independent = rows_of_granularity, .gradient = gradient, .parameters = parameters
 #define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
         .since = version, .signature = "T1 x, T2 x_scale, T1 x_zero_point? -> T2 y", .types = list, .parse = reader,   \
-        .cases = tests, PARTS                                                                                          \
+        .flags = OP_DEQUANTIZES, .cases = tests, PARTS                                                                 \
     }
 #define ROW_23(version, list, reader, tests)                                                                           \
     {                                                                                                                  \
         .since = version, .signature = "T1 x, T2 x_scale, T1 x_zero_point? -> T3 y", .types = list, .parse = reader,   \
-        .dtype = told, .cases = tests, PARTS                                                                           \
+        .dtype = told, .flags = OP_DEQUANTIZES, .cases = tests, PARTS                                                  \
     }
 #define HALVES "f32 f16 bf16"
 
@@ -196,7 +212,7 @@ const struct op op_dequantize_linear = {
               .signature = "T x, F x_scale, T x_zero_point? -> F y",
               .types = "T: i8 u8 i32; F: f32",
               .parse = parse_10,
-              .flags = OP_ELEMENTWISE,
+              .flags = OP_ELEMENTWISE | OP_DEQUANTIZES,
               .cases = cases_10,
               PARTS },
             { 0 },

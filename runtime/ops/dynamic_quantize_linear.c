@@ -6,10 +6,13 @@
  *
  * Where all of x is 0, or there is none, the formula divides 0 by 0: the scale is 1 then, as in onnxruntime (1/255 in
  * the reference, which matters as little). What is no number in x makes none of the scale, as in the reference;
- * onnxruntime does not see it. */
+ * onnxruntime does not see it.
+ *
+ * The gradient goes straight through the rounding of y (ops/quantize_gradient.h); y_scale and y_zero_point are constants
+ * of the step, as in dynamic quantisation aware training: what flows to them goes no further. */
 #include "kernels/kernels.h"
 #include "kernels/parts.h"
-#include "ops/op.h"
+#include "ops/quantize_gradient.h"
 #include "ops/rank.h"
 #include <math.h>
 
@@ -102,6 +105,23 @@ static bool run(struct step *s)
     return true;
 }
 
+/* -- differentiate -- */
+
+static bool gradient(struct backward *b)
+{
+    static const struct granularity_attrs whole = { .one = true };
+    static const struct tensor scale = { .dtype = F32 };
+
+    if (!upstream(b, Y))
+        return backward_ok(b);
+    return quantize_gradient(b, &(struct quantization){ .granularity = &whole,
+                                                        .scale = forward_out(b, SCALE),
+                                                        .zero = forward_out(b, ZERO_POINT),
+                                                        .scale_type = &scale,
+                                                        .to = U8,
+                                                        .precision = F32 });
+}
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
@@ -122,7 +142,8 @@ const struct op op_dynamic_quantize_linear = {
               .rank = rank,
               .infer = infer,
               .run = run,
-              .no_gradient = "is constant in pieces; a gradient that goes straight through is not supported",
+              .gradient = gradient,
+              .flags = OP_QUANTIZES,
               .cases = cases },
             { 0 },
         },

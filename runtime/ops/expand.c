@@ -81,7 +81,7 @@ static const struct op_case cases[] = {
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "T input, I shape -> T output", .types = "T: " t "; I: i64", .rank = rank,      \
-        .infer = infer, .run = run, .gradient = gradient, .cases = cases                                               \
+        .infer = infer, .run = run, .gradient = gradient, .flags = OP_MOVES, .cases = cases                            \
     }
 
 const struct op op_expand = {

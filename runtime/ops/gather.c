@@ -295,7 +295,7 @@ static const struct op_case cases_11[] = { CASES, { "f32[5,300] i64[4]{-1,0,-5,4
     {                                                                                                                  \
         .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",         \
         .cost = cost_of_picking, .attrs_size = sizeof(struct gather), .parse = parse, .rank = rank, .infer = infer,    \
-        .run = run, .gradient = gradient, .parameters = parameters, .cases = tests                                     \
+        .run = run, .gradient = gradient, .flags = OP_MOVES, .parameters = parameters, .cases = tests                  \
     }
 
 const struct op op_gather = {

@@ -27,7 +27,7 @@ static const struct op_case cases[] = {
         .since = version, .signature = "T data, Tind indices -> T output", .types = "T: " t "; Tind: i32 i64",         \
         .cost = cost_of_picking, .attrs_size = sizeof(struct places_attrs), .parse = places_parse_elements,            \
         .rank = rank_of_input, .infer = gather_places_infer, .run = gather_places_run,                                 \
-        .gradient = gather_places_gradient, .cases = cases                                                             \
+        .gradient = gather_places_gradient, .flags = OP_MOVES, .cases = cases                                          \
     }
 
 const struct op op_gather_elements = {

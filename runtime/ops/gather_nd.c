@@ -56,7 +56,7 @@ static const struct op_case cases_12[] = {
 #define PARTS(version, t)                                                                                              \
     .since = version, .signature = "T data, I indices -> T output", .types = "T: " t "; I: i64",                       \
     .cost = cost_of_picking, .attrs_size = sizeof(struct places_attrs), .rank = rank, .infer = gather_places_infer,    \
-    .run = gather_places_run, .gradient = gather_places_gradient
+    .run = gather_places_run, .gradient = gather_places_gradient, .flags = OP_MOVES
 
 const struct op op_gather_nd = {
     .name = "GatherND",

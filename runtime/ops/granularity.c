@@ -17,12 +17,12 @@ bool granularity_parse(struct parse *p, struct granularity_attrs *a, unsigned fo
 
 /* -- shapes -- */
 
-static bool is_one(const struct tensor *t)
+bool granularity_is_one(const struct tensor *t)
 {
     return t->rank <= 1 && tensor_count(t) == 1;
 }
 
-static bool in_blocks(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale)
+bool granularity_in_blocks(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale)
 {
     return a->block_size > 0 && scale->rank == x->rank;
 }
@@ -37,11 +37,11 @@ static bool check_scale(struct infer *i, const struct granularity_attrs *a, cons
 {
     const struct tensor *x = typed_in(i, QUANTIZE_X), *scale = typed_in(i, QUANTIZE_SCALE);
     const int axis = wrap_axis(a->axis, x->rank);
-    const bool blocks = in_blocks(a, x, scale);
+    const bool blocks = granularity_in_blocks(a, x, scale);
     char type[TYPE_TEXT], of[TYPE_TEXT];
     bool fits = blocks || scale->rank == 1;
 
-    if (is_one(scale))
+    if (granularity_is_one(scale))
         return true;
     if (a->one)
         return infer_error(i, "'%s' is %s, must be one value", name, tensor_text(scale, type));
@@ -62,7 +62,7 @@ bool granularity_check(struct infer *i, const struct granularity_attrs *a, const
 
     if (!check_scale(i, a, scale))
         return false;
-    return !z || same_shape(s, z) || (is_one(s) && is_one(z)) ||
+    return !z || same_shape(s, z) || (granularity_is_one(s) && granularity_is_one(z)) ||
            infer_error(i, "'%s' is %s, must have the shape of '%s', %s", zero, tensor_text(z, type), scale,
                        tensor_text(s, of));
 }
@@ -73,7 +73,7 @@ bool rows_of_granularity(const struct node *n, const struct tensor *const *types
     const struct tensor *x = types[QUANTIZE_X], *scale = types[QUANTIZE_SCALE];
 
     return rows_of_first(n, types, rows) &&
-           (is_one(scale) || (!in_blocks(a, x, scale) && wrap_axis(a->axis, x->rank) > 0));
+           (granularity_is_one(scale) || (!granularity_in_blocks(a, x, scale) && wrap_axis(a->axis, x->rank) > 0));
 }
 
 /* -- run -- */
@@ -87,14 +87,14 @@ struct granularity { /* x as [outside, size, inner] around the axis */
 static struct granularity granularity_of(const struct granularity_attrs *a, const struct tensor *x,
                                          const struct tensor *scale)
 {
-    struct granularity g = { .count = tensor_count(x), .one = is_one(scale) };
+    struct granularity g = { .count = tensor_count(x), .one = granularity_is_one(scale) };
     const int axis = wrap_axis(a->axis, x->rank);
 
     if (g.one)
         return g;
     g.size = x->dims[axis];
     g.inner = dims_product(x->dims, axis + 1, x->rank);
-    if (in_blocks(a, x, scale)) {
+    if (granularity_in_blocks(a, x, scale)) {
         g.block = a->block_size;
         g.blocks = scale->dims[axis];
     }
@@ -124,6 +124,14 @@ static struct granule granule_at(const struct granularity *g, int64_t from)
         run.n = g->size - at;
     }
     return run;
+}
+
+int64_t granularity_scale(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale,
+                          int64_t element)
+{
+    const struct granularity g = granularity_of(a, x, scale);
+
+    return granule_at(&g, element).scale;
 }
 
 struct job {

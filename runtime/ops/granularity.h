@@ -15,6 +15,8 @@ struct granularity_attrs {
 
 enum granularity_form { GRANULARITY_AXIS = 1, GRANULARITY_BLOCKS = 2 }; /* what an opset version has */
 bool granularity_parse(struct parse *p, struct granularity_attrs *a, unsigned form);
+bool granularity_is_one(const struct tensor *scale); /* for the whole tensor? */
+bool granularity_in_blocks(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale);
 /* The shapes of scale and zero point, which are called so, against that of x. */
 bool granularity_check(struct infer *i, const struct granularity_attrs *a, const char *scale, const char *zero);
 /* For op_def.batch_independent; attributes begin with struct granularity_attrs. */
@@ -25,6 +27,9 @@ struct granule {
     int64_t from, n, scale;
     bool each;
 };
+/* The number of the scale of an element. */
+int64_t granularity_scale(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale,
+                          int64_t element);
 enum { GRANULE = 512 }; /* the most elements of one */
 typedef void granule_loop(const void *job, const struct granule *g);
 /* All elements of x, some at a time. */

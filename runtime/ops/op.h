@@ -234,6 +234,7 @@ struct value *forward_out(struct backward *b, int k); /* the forward pass is the
 struct value *upstream(struct backward *b, int k);    /* dL/d(output k); NULL where nothing flows */
 bool wants(struct backward *b, int k);                /* is dL/d(input k) asked for? captured inputs too */
 const struct tensor *type_in(struct backward *b, int k);  /* NULL where left out; data where planning knew the value */
+enum dtype dtype_read(struct backward *b, int k);         /* that of the values, also where these are quantised */
 const struct tensor *type_out(struct backward *b, int k); /* of the standard's outputs that the forward pass writes */
 /* Adds to what input k has already been given. The gradient must have input k's shape and dtype. Does nothing where k
  * is not wanted. */
@@ -256,6 +257,9 @@ struct iterations {
     const void *(*with_body)(struct emitter *e, const void *attrs, const struct graph *body, int more);
 };
 bool gradient_of_iterations(struct backward *b, const struct iterations *it);
+/* The same of a node that runs its subgraph 0 for each item of its input 0, and those of all others that are sequences, and
+ * makes sequences of what comes out. */
+bool gradient_of_items(struct backward *b);
 /* The rule of outputs that are constant in pieces (ArgMax, Less), and of those that no gradient flows to. */
 bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
@@ -291,6 +295,7 @@ enum parameter_use {
     PARAMETER_TRAINS_UNLESS_SCALAR, /* the operator does other things, too */
     PARAMETER_TRAINS_AS_TOKEN,      /* where it is a vector that is joined to a sequence of them, no padding */
     PARAMETER_TRAINS_AS_STATE,      /* where it is one state that is repeated for each sample */
+    PARAMETER_TRAINS_IF_ASKED,      /* where the file says so: a scale of what is quantised */
     PARAMETER_IS_STATISTIC          /* the operator itself changes it, in its training form */
 };
 struct fans {
@@ -313,6 +318,12 @@ enum op_flags {
     OP_SHAPE_ONLY = 16,     /* the outputs depend on the shapes of inputs, not on their values */
     OP_UPDATES = 32,        /* changes state in place: once begun it is finished, whatever time it takes */
     OP_DIFFERENTIATES = 64, /* gradients are taken of its subgraph (grad_of_node): no pass changes what is in it */
+    /* Output 0 is input 0 in steps, by a scale, and a gradient goes straight through them (grad/straight.h). */
+    OP_QUANTIZES = 128,
+    OP_DEQUANTIZES = 256, /* input 0 may be what such an operator makes: it is given a gradient of float */
+    /* Elements of outputs are elements of those inputs that have their type, as they are, or constants, and the rule is
+     * right where they are quantised, too: type_in is then that of what flows. Whatever OP_REARRANGES, moves. */
+    OP_MOVES = 512,
 };
 
 /* What a node has to do, for a profile (ops/cost.h), and to refuse what cannot end within the time that there is. */

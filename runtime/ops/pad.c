@@ -419,7 +419,7 @@ static const struct op_case cases_19[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .attrs_size = sizeof(struct pad), .rank = rank_of_input, .infer = infer,   \
-        .run = run, .gradient = gradient, .channels_last = channels_last, __VA_ARGS__                                  \
+        .run = run, .gradient = gradient, .flags = OP_MOVES, .channels_last = channels_last, __VA_ARGS__               \
     }
 #define ROW_18(version, small, parser, tests)                                                                          \
     ROW(version, "all bf16" small "; I: i64; Tind: i32 i64",                                                           \

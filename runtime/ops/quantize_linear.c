@@ -11,10 +11,12 @@
  * what numpy makes of both types.) Where y_scale is int32 it is double, which holds what is a tie exactly, and float
  * where it is a float8e8m0, a power of two.
  *
- * A zero point of floats is added, as the formula has it; it should be 0, and the reference leaves it out for some. */
+ * A zero point of floats is added, as the formula has it; it should be 0, and the reference leaves it out for some.
+ *
+ * The gradient goes straight through the rounding, and stops where y is saturated (ops/quantize_gradient.h). */
 #include "kernels/kernels.h"
 #include "ops/cast.h"
-#include "ops/granularity.h"
+#include "ops/quantize_gradient.h"
 #include "ops/quantized.h"
 #include "ops/rank.h"
 #include "tensor/half.h"
@@ -217,30 +219,62 @@ static void to_integers(const void *job, const struct granule *g)
         j->s->k->integer->quantize_16(&q, x, (uint16_t *)y->data + g->from, g->n);
 }
 
+static enum dtype precision_of(const struct quantize_linear *a, enum dtype scale)
+{
+    return a->precision ? a->precision : scale == I32 ? F64 : scale == F8E8M0 ? F32 : scale;
+}
+
 static bool run(struct step *s)
 {
     const struct quantize_linear *a = s->attrs;
-    const enum dtype scale = s->in[QUANTIZE_SCALE]->dtype, y = s->out[0]->dtype;
-    struct quantize_job j = { .s = s, .precision = a->precision, .rounding = a->rounding };
+    const enum dtype y = s->out[0]->dtype;
+    struct quantize_job j = { .s = s, .rounding = a->rounding };
 
-    if (!j.precision)
-        j.precision = scale == I32 ? F64 : scale == F8E8M0 ? F32 : scale;
+    j.precision = precision_of(a, s->in[QUANTIZE_SCALE]->dtype);
     if (!dtype_is_float(y))
         saturation(y, &j.least, &j.most);
     granularity_run(s, &a->granularity, dtype_is_float(y) ? to_floats : to_integers, &j);
     return true;
 }
 
+/* -- differentiate -- */
+
+static bool gradient(struct backward *b)
+{
+    const struct quantize_linear *a = attrs_of(b);
+    const struct tensor *scale = type_in(b, QUANTIZE_SCALE), *zero = type_in(b, QUANTIZE_ZERO);
+
+    return quantize_gradient(b, &(struct quantization){ .granularity = &a->granularity,
+                                                        .scale = forward_in(b, QUANTIZE_SCALE),
+                                                        .zero = forward_in(b, QUANTIZE_ZERO),
+                                                        .scale_type = scale,
+                                                        .to = a->to ? a->to : zero->dtype,
+                                                        .precision = precision_of(a, scale->dtype) });
+}
+
+static const struct op_parameter parameters[] = {
+    { PARAMETER_TRAINS_IF_ASKED, QUANTIZE_SCALE, "scale", NULL, NULL },
+    { 0 },
+};
+
 /* -- test -- */
+
+/* There and back. Central differences over 0.02, a whole number of steps, are as the gradient that goes straight
+ * through. */
+#define BACK(attrs) "{ q = QuantizeLinear <" attrs "> (x0, x1, x2) y0 = DequantizeLinear <" attrs "> (q, x1, x2) }"
+#define BACK_10     "{ q = QuantizeLinear (x0, x1, x2) y0 = DequantizeLinear (q, x1, x2) }"
 
 #define CASES_10                                                                                                       \
     { "f32[2,3] f32[]+ i8[]", "", "i8[2,3]", 0 }, { "f32[2,3] f32[]{0.1}", "", "u8[2,3]", 0 },                         \
+        { "f32[2,3] f32[]{0.01} i8[]{3}", BACK_10, "f32[2,3]", 1 },                                                    \
+        { "f32[2,3]{5,-5,0.313,-0.117,0.222,-1.6} f32[1]{0.01} i8[1]{3}", BACK_10, "f32[2,3]", 1 },                    \
         { "f32[] f32[1]+ u8[]", "", "u8[]", 0 }, { "f32[70000] f32[]{0.01} u8[]{100}", "", "u8[70000]", 0 },           \
     {                                                                                                                  \
         "f32[0,3] f32[] i8[]", "", "i8[0,3]", 0                                                                        \
     }
 #define CASES_13                                                                                                       \
     CASES_10, { "f32[2,3,5] f32[3]{0.1,0.2,0.3} i8[3]{1,2,-3}", "", "i8[2,3,5]", 0 },                                  \
+        { "f32[2,3,5] f32[3]{0.01,0.02,0.005} u8[3]{120,100,200}", BACK("axis = -2"), "f32[2,3,5]", 1 },               \
         { "f32[2,3,5] f32[2]+ u8[2]", "axis=0", "u8[2,3,5]", 0 },                                                      \
         { "f32[2,700] f32[700]+", "axis=-1", "u8[2,700]", 0 },                                                         \
     {                                                                                                                  \
@@ -257,6 +291,9 @@ static bool run(struct step *s)
     }
 #define CASES_21                                                                                                       \
     CASES_19, { "f32[2,3] f32[]{0.001} i16[]", "", "i16[2,3]", 0 },                                                    \
+        { "f32[2,5,2] f32[2,3,2]{0.01,0.005,0.02,0.01,0.02,0.005,0.01,0.01,0.005,0.02,0.01,0.02} "                     \
+          "i8[2,3,2]{1,2,3,4,5,6,7,8,9,10,11,12}",                                                                     \
+          BACK("axis = 1, block_size = 2"), "f32[2,5,2]", 1 },                                                         \
         { "f32[2,3] f32[2,2]+ u16[2,2]", "block_size=2", "u16[2,3]", 0 },                                              \
         { "bf16[2,3] bf16[1,3]+ i4[1,3]", "axis=0 block_size=7", "i4[2,3]", 0 },                                       \
         { "f32[2,3] f32[2,3]+", "axis=0 block_size=1 output_dtype=21", "u4[2,3]", 0 },                                 \
@@ -300,11 +337,11 @@ static const struct op_case cases_28[] = { CASES_25,
 
 #define PARTS                                                                                                          \
     .attrs_size = sizeof(struct quantize_linear), .rank = rank_of_input, .dtype = told, .infer = infer, .run = run,    \
-    .batch_independent = rows_of_granularity,                                                                          \
-    .no_gradient = "is constant in pieces; a gradient that goes straight through is not supported"
+    .batch_independent = rows_of_granularity, .gradient = gradient, .parameters = parameters
 #define ROW(version, of, list, reader, tests)                                                                          \
     {                                                                                                                  \
-        .since = version, .signature = of, .types = list, .parse = reader, .cases = tests, PARTS                       \
+        .since = version, .signature = of, .types = list, .parse = reader, .flags = OP_QUANTIZES, .cases = tests,      \
+        PARTS                                                                                                          \
     }
 #define ONE_TYPE  "T1 x, T1 y_scale, T2 y_zero_point? -> T2 y"
 #define TWO_TYPES "T1 x, T2 y_scale, T3 y_zero_point? -> T3 y"
@@ -328,7 +365,7 @@ const struct op op_quantize_linear = {
               .signature = "T1 x, F y_scale, T2 y_zero_point? -> T2 y",
               .types = "T1: f32 i32; F: f32; T2: i8 u8",
               .parse = parse_10,
-              .flags = OP_ELEMENTWISE,
+              .flags = OP_ELEMENTWISE | OP_QUANTIZES,
               .cases = cases_10,
               PARTS },
             { 0 },

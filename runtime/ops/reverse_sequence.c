@@ -127,7 +127,7 @@ static const struct op_case cases_28[] = {
     {                                                                                                                  \
         .since = version, .signature = "T input, I sequence_lens -> T Y", .types = "T: " list "; I: i64",              \
         .attrs_size = sizeof(struct reversal), .parse = parse, .rank = rank_of_input, .infer = infer, .run = run,      \
-        .gradient = gradient, .cases = tests                                                                           \
+        .gradient = gradient, .flags = OP_MOVES, .cases = tests                                                        \
     }
 
 const struct op op_reverse_sequence = {

@@ -5,7 +5,9 @@
  * are of the types that the body tells.
  *
  * The standard also gives it as a Loop that inserts into sequences, which copies them in each iteration; here each result
- * is copied once. */
+ * is copied once.
+ *
+ * The gradient computes the body again for each item, with nodes of its own (grad/items.c): items may have any shapes. */
 #include "ops/rank.h"
 #include "ops/sequence.h"
 #include "ops/value.h"
@@ -46,23 +48,84 @@ static struct tensor any_item(const struct tensor *sequence)
     return any;
 }
 
-/* What is the same for all items, has its shape from planning on. */
-static bool infer_outputs_of(struct infer *i, const struct mapping *a, const struct sequence *items,
-                             const struct tensor *each)
+static bool is_tensor(struct infer *i, size_t k, const struct tensor *each)
 {
-    for (size_t k = 0; k < a->body->output_count; k++) {
-        struct sequence *types = NULL;
-        char text[TYPE_TEXT];
+    char text[TYPE_TEXT];
 
-        if (each[k].kind != TENSOR)
-            return infer_error(i, "output %zu of the body is %s, must be a tensor", k, tensor_text(&each[k], text));
-        if (items && items->count <= MOST_PLANNED && tensor_known(&each[k]) &&
-            !(types = sequence_types(i, items->count)))
+    return each->kind == TENSOR ||
+           infer_error(i, "output %zu of the body is %s, must be a tensor", k, tensor_text(each, text));
+}
+
+/* Items of several shapes have results of several shapes: types[k], of output k; NULL where these are not known. */
+static bool infer_each(struct infer *i, const struct mapping *a, struct tensor *in, struct tensor *out,
+                       struct sequence **types)
+{
+    const int inputs = infer_inputs(i);
+
+    for (int64_t at = 0; at < typed_in(i, 0)->planned->count; at++) {
+        for (int k = 0; k < inputs; k++)
+            if (typed_in(i, k)->kind == SEQUENCE) {
+                in[k] = typed_in(i, k)->planned->items[at];
+                in[k].data = NULL;
+            }
+        if (!infer_graph(i, 0, in, out))
             return false;
-        for (int64_t j = 0; types && j < types->count; j++)
-            types->items[j] = each[k];
-        sequence_out(i, (int)k, each[k].dtype, types);
+        for (size_t k = 0; k < a->body->output_count; k++) {
+            if (!is_tensor(i, k, &out[k]))
+                return false;
+            if (!tensor_known(&out[k]))
+                types[k] = NULL;
+            else if (types[k])
+                types[k]->items[at] = out[k];
+        }
     }
+    return true;
+}
+
+/* Are all items known, of several shapes, and few? */
+static bool differ(struct infer *i, const struct tensor *in)
+{
+    enum { FEW = 256 };
+    const int64_t count = typed_in(i, 0)->planned ? typed_in(i, 0)->planned->count : 0;
+    bool several = false;
+
+    for (int k = 0; k < infer_inputs(i); k++) {
+        const struct sequence *items = typed_in(i, k)->planned;
+
+        if (typed_in(i, k)->kind != SEQUENCE)
+            continue;
+        if (!items || items->count != count)
+            return false;
+        several |= !tensor_known(&in[k]);
+        for (int64_t j = 0; j < count; j++)
+            if (!tensor_known(&items->items[j]))
+                return false;
+    }
+    return several && count <= FEW;
+}
+
+/* What is the same for all items, has its shape from planning on. */
+static bool infer_outputs_of(struct infer *i, const struct mapping *a, struct tensor *in, struct tensor *each)
+{
+    const struct sequence *items = typed_in(i, 0)->planned;
+    const bool several = differ(i, in);
+    struct sequence **types = infer_alloc(i, a->body->output_count * sizeof *types);
+
+    if (!types || !infer_graph(i, 0, in, each))
+        return false;
+    for (size_t k = 0; k < a->body->output_count; k++) {
+        if (!is_tensor(i, k, &each[k]))
+            return false;
+        if (items && items->count <= MOST_PLANNED && (several || tensor_known(&each[k])) &&
+            !(types[k] = sequence_types(i, items->count)))
+            return false;
+        for (int64_t j = 0; types[k] && j < types[k]->count; j++)
+            types[k]->items[j] = each[k];
+    }
+    if (several && !infer_each(i, a, in, each, types))
+        return false;
+    for (size_t k = 0; k < a->body->output_count; k++)
+        sequence_out(i, (int)k, each[k].dtype, types[k]);
     return true;
 }
 
@@ -81,7 +144,7 @@ static bool infer(struct infer *i)
             in[k].data = NULL;
     }
     need_scratch(i, ((size_t)inputs + outputs) * sizeof(struct tensor) + (size_t)inputs * sizeof(struct tensor *));
-    return infer_graph(i, 0, in, in + inputs) && infer_outputs_of(i, a, typed_in(i, 0)->planned, in + inputs);
+    return infer_outputs_of(i, a, in, in + inputs);
 }
 
 /* -- run -- */
@@ -152,9 +215,28 @@ static bool run(struct step *s)
     "{ q = SequenceEmpty () p = SequenceMap (q) <body = b (float[n] a) => (bool[n] d) { d = Less (a, x0) }> "          \
     "y0 = SequenceLength (p) }"
 
+#define MULTIPLIED                                                                                                     \
+    "{ q = SequenceConstruct (x0, x1) p, r = SequenceMap (q, x2) <body = b (double[n] a, double[] c) => (double[n] "   \
+    "d, "                                                                                                              \
+    "int64[m] e) { d = Mul (a, c) e = Shape (a) }> i = Constant <value_int = 1> () j = Constant <value_int = 0> () "   \
+    "k = SequenceAt (p, i) l = SequenceAt (p, j) m = ReduceSum (l) y0 = Mul (k, m) y1 = SequenceAt (r, i) }"
+#define SQUARED                                                                                                        \
+    "{ q = SequenceConstruct (x0, x0) p = SequenceConstruct (x1, x2) r = SequenceMap (q, p) <body = b (double[n] a, "  \
+    "double[m] c) => (double[k] d) { e = Concat <axis = 0> (a, c) f = Mul (e, e) d = Mul (f, x3) }> "                  \
+    "y0 = ConcatFromSequence <axis = 0> (r) }"
+#define NO_ITEMS                                                                                                       \
+    "{ q = SequenceEmpty <dtype = 11> () p = SequenceMap (q, x1) <body = b (double[n] a, double[] c) => (double[n] "   \
+    "d) "                                                                                                              \
+    "{ d = Mul (a, c) }> s = SequenceInsert (p, x0) z = ConcatFromSequence <axis = 0> (s) w = ReduceSum <keepdims = "  \
+    "0> "                                                                                                              \
+    "(z) y0 = Add (w, x1) }"
+
 static const struct op_case cases[] = {
     { "f32[2] f32[3] f32[]", ADDED, "f32[3] i64[1]", 0 },
     { "f32[2] f32[3] f32[1] f32[]", CAPTURED, "f32[8]", 0 },
+    { "f64[2] f64[3] f64[]", MULTIPLIED, "f64[3] i64[1]", 7 },
+    { "f64[2] f64[3] f64[1] f64[]", SQUARED, "f64[8]", 15 },
+    { "f64[2] f64[]", NO_ITEMS, "f64[]", 2 },
     { "f32[]", NOTHING, "i64[]", 0 },
     { 0 },
 };
@@ -170,7 +252,7 @@ const struct op op_sequence_map = {
                                        .rank = rank_unknown,
                                        .infer = infer,
                                        .run = run,
-                                       .no_gradient = "what its body gives is not kept for a way back",
+                                       .gradient = gradient_of_items,
                                        .flags = OP_RUN_ONLY,
                                        .cases = cases },
                                      { 0 } },

@@ -295,8 +295,8 @@ static const struct op_case cases_10[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .cost = cost_of_picking, .attrs_size = sizeof(struct slice),               \
-        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,       \
-        __VA_ARGS__                                                                                                    \
+        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .flags = OP_MOVES,                    \
+        .channels_last = channels_last, __VA_ARGS__                                                                    \
     }
 #define ROW_10(version, t)                                                                                             \
     ROW(version, t "; Tind: i32 i64",                                                                                  \

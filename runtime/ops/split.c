@@ -224,8 +224,8 @@ static const struct op_case cases_18[] = {
 #define ROW(version, t, ...)                                                                                           \
     {                                                                                                                  \
         .since = version, .types = "T: " t, .cost = cost_of_picking, .attrs_size = sizeof(struct split),               \
-        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .channels_last = channels_last,       \
-        __VA_ARGS__                                                                                                    \
+        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .flags = OP_MOVES,                    \
+        .channels_last = channels_last, __VA_ARGS__                                                                    \
     }
 #define ROW_2(version) ROW(version, "all", .signature = "T input -> T outputs...", .parse = parse_2, .cases = cases_2)
 

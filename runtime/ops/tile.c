@@ -120,7 +120,7 @@ static const struct op_case cases[] = {
 #define ROW(version, t)                                                                                                \
     {                                                                                                                  \
         .since = version, .signature = "T input, T1 repeats -> T output", .types = "T: " t "; T1: i64",                \
-        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .cases = cases                        \
+        .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .flags = OP_MOVES, .cases = cases     \
     }
 
 const struct op op_tile = {

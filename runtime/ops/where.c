@@ -90,7 +90,7 @@ static const struct op_case cases[] = {
 #define ROW(version, list)                                                                                             \
     {                                                                                                                  \
         .since = version, .signature = "B condition, T X, T Y -> T output", .types = "B: bool; " list, .infer = infer, \
-        .run = run, .gradient = gradient, .flags = OP_ELEMENTWISE, .cases = cases                                      \
+        .run = run, .gradient = gradient, .flags = OP_ELEMENTWISE | OP_MOVES, .cases = cases                           \
     }
 
 const struct op op_where = {

@@ -230,6 +230,17 @@ static bool give_places(struct planner *p, struct infer *i)
     return idle || add_step(p, i);
 }
 
+/* The type of what the node of an expansion read. It is of the graph that this one may be a copy of, which keeps ids, or
+ * was made a part of, or was made a part from, where they are others: NULL then. */
+static const struct tensor *type_read(const struct planner *p, const struct value *v)
+{
+    const struct graph *g = p->graph;
+    const struct tensor *t =
+        v && (size_t)v->id < g->value_count && g->values[v->id]->name == v->name ? &p->program->types[v->id] : NULL;
+
+    return t && t->dtype != UNDEFINED ? t : NULL;
+}
+
 /* Do the inputs of the node whose expansion this is fit its signature, as far as their types are known by now? */
 static bool check_origin(struct planner *p, const struct node *n)
 {
@@ -239,8 +250,7 @@ static bool check_origin(struct planner *p, const struct node *n)
         if (!in)
             return false;
         for (int k = 0; k < o->inputs; k++)
-            if (o->in[k] && p->program->types[o->in[k]->id].dtype != UNDEFINED)
-                in[k] = &p->program->types[o->in[k]->id];
+            in[k] = type_read(p, o->in[k]);
         if (!node_check_types(o, in, p->c->report))
             return false;
     }
@@ -361,6 +371,24 @@ static bool plan_nodes(struct planner *p)
     return true;
 }
 
+/* The types of items lie in what ends with the planning: whoever asks for types has copies of them, of one level. */
+static bool keep_items(struct program *q, struct tensor *t, bool wanted, struct report *r)
+{
+    const struct sequence *items = t->planned;
+    struct sequence *copy = NULL;
+
+    if (items && wanted &&
+        (copy = arena_alloc(&q->arena, sizeof *copy + (size_t)items->count * sizeof *items->items, r)))
+        copy->count = items->count;
+    for (int64_t k = 0; copy && k < items->count; k++) {
+        copy->items[k] = items->items[k];
+        copy->items[k].data = NULL;
+        copy->items[k].planned = NULL;
+    }
+    t->planned = copy;
+    return copy || !items || !wanted;
+}
+
 static struct program *plan(const struct graph *g, const struct program *before, const struct tensor *tensors,
                             const bool *content, const struct plan_context *c, struct slices *slices, bool types_only,
                             const struct node **refused)
@@ -393,8 +421,8 @@ static struct program *plan(const struct graph *g, const struct program *before,
         ok = place_values(&p);
     if (ok && !types_only && !q->complete && !q->step_count && !q->wanted_count)
         ok = fail(c->report, KILN_BAD_MODEL, g->path, "a shape depends on itself: nothing can be run first");
-    for (size_t k = 0; q->types && k < g->value_count; k++) /* it lies in what ends now */
-        q->types[k].planned = NULL;
+    for (size_t k = 0; q->types && k < g->value_count; k++)
+        ok = keep_items(q, &q->types[k], ok && types_only, c->report) && ok;
     arena_release(&p.scratch);
     if (ok)
         return q;

@@ -29,7 +29,8 @@ struct tensor {
     struct element element[MAX_NESTING]; /* what it holds, from the outside in: TENSOR or SPARSE is the last */
     int64_t dims[MAX_RANK];
     void *data;
-    const struct sequence *planned; /* while planning: the types of what a sequence or an optional holds, where known */
+    const struct sequence *
+        planned; /* while planning, and from plan_types: the types of what a sequence or an optional holds, where known */
 };
 
 struct sequence { /* lives on a heap (tensor/heap.h), immutable once made */

@@ -14,6 +14,11 @@ static bool is_wide_enough(const struct candidate *c)
     return !dtype_is_small(c->content->dtype);
 }
 
+static bool is_quantization(const struct candidate *c)
+{
+    return c->place->use == PARAMETER_TRAINS_IF_ASKED;
+}
+
 static bool is_computed_statistic(const struct candidate *c)
 {
     return c->place->use == PARAMETER_IS_STATISTIC && c->through;
@@ -510,6 +515,7 @@ const char *constant_reason(const struct candidate *c)
         bool (*is)(const struct candidate *c);
         const char *why;
     } reasons[] = {
+        { is_quantization, "the scale of what is quantised, which learns if it is asked to" },
         { is_computed_statistic, "a statistic that is computed" },
         { is_empty, "has no elements" },
         { is_buffer, "a buffer, which does not train in PyTorch" },

@@ -488,6 +488,11 @@ bool edit_insert_made(struct edit *e, size_t at, bool behind, Onnx__NodeProto *m
     return true;
 }
 
+bool edit_set_domain(struct edit *e, Onnx__NodeProto *n, const char *domain)
+{
+    return !*domain || (n->domain = copy_text(e, domain));
+}
+
 bool edit_set_op(struct edit *e, Onnx__NodeProto *n, const char *op)
 {
     char *name = copy_text(e, op);

@@ -58,6 +58,7 @@ bool edit_insert_graph_outputs(struct edit *e, size_t at, size_t count, Onnx__Va
 Onnx__NodeProto *edit_insert_node(struct edit *e, size_t at, bool behind, const char *op, const char *name);
 /* The same with a node that was made elsewhere with the edit's budget; it is taken in any case. */
 bool edit_insert_made(struct edit *e, size_t at, bool behind, Onnx__NodeProto *made);
+bool edit_set_domain(struct edit *e, Onnx__NodeProto *n, const char *domain); /* of a new node, which has none */
 /* Another operator of the same domain in its place, which has no attributes yet. */
 bool edit_set_op(struct edit *e, Onnx__NodeProto *n, const char *op);
 void edit_drop_node(struct edit *e, size_t at);

@@ -1,6 +1,7 @@
 #include "train/reach.h"
 #include "base/text.h"
 #include "grad/grad.h"
+#include "grad/straight.h"
 #include "ops/rank.h"
 
 /* By value id. */
@@ -19,8 +20,9 @@ static bool may_be_float(const struct value *v)
 }
 
 /* What the walk back (grad/backward.c) will do at this node, with what has come in from behind. */
-static void pass_back(struct flow *flow, const struct node *n)
+static void pass_back(struct flow *flow, const bool *straight, const struct node *n)
 {
+    const bool goes_on = op_differentiable(n->def) && !straight_stop(n, straight);
     struct flow in = { false };
 
     for (int o = 0; o < n->slots; o++) {
@@ -32,16 +34,16 @@ static void pass_back(struct flow *flow, const struct node *n)
         in.flows |= f->flows;
         in.stop = in.stop ? in.stop : f->stop;
     }
-    if (in.flows && !op_differentiable(n->def))
+    if (in.flows && !goes_on)
         in.stop = n;
-    in.flows = in.flows && op_differentiable(n->def) && n->def->gradient != zero_gradient;
+    in.flows = in.flows && goes_on && n->def->gradient != zero_gradient;
     for (int i = 0; i < n->inputs + n->captured; i++) {
         struct flow *f = n->in[i] ? &flow[n->in[i]->id] : NULL;
 
         if (!f)
             continue;
         f->leads |= in.leads;
-        if (!may_be_float(n->in[i]))
+        if (!may_be_float(n->in[i]) && !straight[n->in[i]->id])
             continue;
         f->flows |= in.flows;
         f->stop = f->stop ? f->stop : in.stop;
@@ -53,13 +55,14 @@ struct reached *parameters_reach(const struct parameters *p, const struct graph 
 {
     struct flow *flow = arena_array(arena, g->value_count, sizeof *flow, r);
     struct reached *reached = arena_array(arena, p->count, sizeof *reached, r);
+    const bool *straight = straight_find(g, NULL, arena, r);
 
-    if (!flow || !reached)
+    if (!flow || !reached || !straight)
         return NULL;
     for (size_t k = 0; k < count; k++)
         flow[outputs[k]->id].leads = flow[outputs[k]->id].flows = true;
     for (size_t k = g->node_count; k-- > 0;)
-        pass_back(flow, g->nodes[k]);
+        pass_back(flow, straight, g->nodes[k]);
     for (size_t k = 0; k < p->count; k++) {
         const struct flow *f = &flow[p->at[k].value->id];
 
@@ -117,7 +120,10 @@ bool parameters_leave(struct parameters *p, const struct reached *reached, struc
     set_role(p, reached, REACH_PIECES, ROLE_FROZEN, "no gradient reaches it");
     if ((count = list(names, p, reached, REACH_BLOCKED, &by))) {
         warn(r, node_where(by, where), "has no gradient: %s; what lies before it is frozen: %s",
-             by->def->no_gradient ? by->def->no_gradient : "not differentiable", names_text(text, names, count));
+             by->def->no_gradient         ? by->def->no_gradient
+             : op_differentiable(by->def) ? "not of what is quantised"
+                                          : "not differentiable",
+             names_text(text, names, count));
         why = arena_printf(arena, r, "frozen, because %s has no gradient", by->op_name);
     }
     set_role(p, reached, REACH_BLOCKED, ROLE_FROZEN, why);

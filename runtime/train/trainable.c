@@ -408,7 +408,7 @@ static bool is_content(const struct node *n, int k)
     struct signature s;
     const struct formal *in, *out;
 
-    if (keeps_numbers(n))
+    if (keeps_numbers(n) || n->def->flags & (OP_QUANTIZES | OP_DEQUANTIZES))
         return k == 0;
     if (!signature_read(&s, n->def))
         return false;
@@ -455,6 +455,9 @@ static bool note_origins(struct search *s, const struct graph *g, const struct b
         const struct node *n = g->nodes[k];
         const struct use *use = use_of(own, n);
 
+        for (const struct op_parameter *p = n->def->parameters; use && p && p->use; p++)
+            if (p->use == PARAMETER_TRAINS_IF_ASKED && !note_parameter(s, own, n, p))
+                return false;
         for (int i = 0; use && i < n->inputs; i++) {
             const struct value *root = n->in[i] ? own->roots[n->in[i]->id] : NULL;
             struct tensor t;

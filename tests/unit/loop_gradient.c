@@ -477,6 +477,9 @@ static const struct {
       " (bool d, double[2] r) { d = Identity (c) e = Equal (i, one) r = If (e) <then_branch = t () => (double[2] p) {"
       " n = RandomUniformLike (v) p = Mul (v, n) }, else_branch = f () => (double[2] q) { q = Neg (v) }> }> }",
       "a subgraph of its body draws random numbers (RandomUniformLike)" },
+    { "g (double[2] x) => (double[4] y) { q = SequenceConstruct (x, x) p = SequenceMap (q) <body = b (double[2] a) => "
+      "(double[2] d) { n = RandomUniformLike (a) d = Mul (a, n) }> y = ConcatFromSequence <axis = 0> (p) }",
+      "its body draws random numbers, by RandomUniformLike" },
 };
 
 START_TEST(what_has_no_gradient_is_told)

@@ -10,7 +10,7 @@
 #define WAYS(way)                                                                                                      \
     HEAD "g (float[2,2] x) => (float[2,2] y, float[2,2] other)\n"                                                      \
          "<float[2,2] w = {1,2,3,4}, float[2,2] u = {5,6,7,8}, float[2,2] q = {1,0,0,1}, int64 n = {2}, int64[1] k = " \
-         "{1}, bool c = {1}>\n"                                                                                        \
+         "{1}, bool c = {1}, float step = {0.5}>\n"                                                                    \
          "{ a = MatMul (x, w) b = MatMul (x, u) other = MatMul (x, q) " way " }"
 static const struct {
     const char *text;
@@ -34,6 +34,12 @@ static const struct {
     { WAYS("l = Softsign (a) s = Add (l, a) y = Add (s, b)"), REACH_BLOCKED, REACH_GRADIENT, "Softsign" },
     { WAYS("l = Softsign (a) i = ArgMax <axis = 1> (l) f = Cast <to = 1> (i) y = Add (f, b)"), REACH_PIECES,
       REACH_GRADIENT, NULL },
+    /* what is quantised lets it through, where somebody turns it back; anything else stops it, but for places */
+    { WAYS("h = QuantizeLinear (a, step) r = Transpose (h) d = DequantizeLinear (r, step) t = Transpose (d) y = Add "
+           "(t, b)"),
+      REACH_GRADIENT, REACH_GRADIENT, NULL },
+    { WAYS("h = QuantizeLinear (a, step) f = Cast <to = 1> (h) y = Add (f, b)"), REACH_BLOCKED, REACH_GRADIENT,
+      "Cast" },
     /* read in a subgraph */
     { WAYS("y = If <then_branch = t () => (r) { r = Add (a, b) }, else_branch = e () => (s) { s = Neg (b) }> (c)"),
       REACH_GRADIENT, REACH_GRADIENT, NULL },
@@ -155,7 +161,8 @@ START_TEST(what_is_not_reached_freezes_itself)
     ck_assert_int_eq(named(&t->parameters, "u", &k)->role, ROLE_TRAINABLE);
     ck_assert(was_warned("'q'", "no output that learns"));
     ck_assert(was_warned("no gradient reaches 'w'", "frozen") == (ways[_i].w == REACH_PIECES));
-    ck_assert_int_eq(warnings, 1 + (ways[_i].w == REACH_PIECES));
+    ck_assert(was_warned("not of what is quantised", "frozen: 'w'") == (ways[_i].w == REACH_BLOCKED));
+    ck_assert_int_eq(warnings, 1 + (ways[_i].w == REACH_PIECES || ways[_i].w == REACH_BLOCKED));
     trainer_free(t);
     model_free(m);
 }
@@ -176,7 +183,8 @@ START_TEST(what_is_blocked_freezes_itself)
     expect_ok(parameters_leave(&p, parameters_reach(&p, m->graph, outputs, 1, &arena, &report), &arena, &told));
     ck_assert_int_eq(named(&p, "w", &k)->role == ROLE_FROZEN,
                      ways[_i].w == REACH_BLOCKED || ways[_i].w == REACH_PIECES);
-    ck_assert(was_warned("what lies before it is frozen: 'w'", "Softsign") == (ways[_i].w == REACH_BLOCKED));
+    ck_assert(was_warned("what lies before it is frozen: 'w'", ways[_i].by ? ways[_i].by : "") ==
+              (ways[_i].w == REACH_BLOCKED));
     model_free(m);
     arena_release(&arena);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Those that cannot be differentiated twice: the program says so. What is missing here is an error, and what has come. */
-static const char *const once[] = { NULL };
+static const char *const once[] = { "SequenceMap", NULL };
 
 static char label[512];
 
@@ -77,9 +77,14 @@ static bool differentiate_again(struct case_graph *c, struct case_gradients *d, 
     types = tensors ? plan_types(d->graph, tensors, NULL, &pc) : NULL;
     ok = types;
     for (size_t k = 0; ok && k < d->count; k++) {
+        const struct tensor *type = &types->types[d->gradient[k]->id];
         struct tensor *t = arena_alloc(&c->arena, sizeof *t, &c->report);
 
-        *t = types->types[d->gradient[k]->id];
+        ok = tensor_known(type) ||
+             fail(&c->report, KILN_UNSUPPORTED, NULL, "the first gradient has a size that only running can tell");
+        if (!ok)
+            break;
+        *t = *type;
         t->data = arena_alloc(&c->arena, (size_t)tensor_bytes(t), &c->report);
         for (int64_t i = 0; i < tensor_count(t); i++)
             case_set(t, i, case_weight((int)k + 7, i));

@@ -31,9 +31,7 @@ static void write_net(char *text, size_t size, const char *parameters, const cha
 }
 
 #define CONV_PARAMETERS ", float[8, 8, 3, 3] w%1$d, float[8] g%1$d, float[8] b%1$d, float[8] m%1$d, float[8] v%1$d"
-#define CONV_INPUTS     "float[N, 8, 24, 24] x, float[8, 8, 1, 1] w0"
 #define CONV_END        "p = GlobalAveragePool (a%d) o = Flatten (p) }"
-#define FIRST           "x0 = Identity (x)\n"
 
 static const struct net {
     const char *parameters, *inputs, *layer, *end;
@@ -43,17 +41,17 @@ static const struct net {
     { ", float[64, 64] w%1$d, float[64] b%1$d", "float[N, 64] a0, float[64, 8] u",
       "h%1$d = Gemm (a%2$d, w%1$d, b%1$d) a%1$d = Tanh (h%1$d)\n", "o = Gemm (a%d, u) }", 24, 512, .75 },
     /* running statistics, which must move once; channels last */
-    { CONV_PARAMETERS, "float[N, 8, 24, 24] a0",
+    { CONV_PARAMETERS, "float[N, 8, 12, 12] a0",
       "c%1$d = Conv <pads = [1, 1, 1, 1]> (a%2$d, w%1$d) n%1$d = BatchNormalization (c%1$d, g%1$d, b%1$d, m%1$d, "
       "v%1$d) "
       "a%1$d = Relu (n%1$d)\n",
-      CONV_END, 12, 64, .65 },
+      CONV_END, 12, 32, .65 },
     /* residual ways across the cuts, and random numbers */
-    { CONV_PARAMETERS, "float[N, 8, 24, 24] a0",
+    { CONV_PARAMETERS, "float[N, 8, 12, 12] a0",
       "c%1$d = Conv <pads = [1, 1, 1, 1]> (a%2$d, w%1$d) n%1$d = BatchNormalization (c%1$d, g%1$d, b%1$d, m%1$d, "
       "v%1$d) "
       "s%1$d = Sigmoid (n%1$d) d%1$d = Dropout (s%1$d, ratio) a%1$d = Add (d%1$d, a%2$d)\n",
-      CONV_END, 12, 64, .7 },
+      CONV_END, 12, 32, .7 },
     /* what has several outputs, a view, and what keeps a hidden output */
     { ", float[96, 32] w%1$d, float[32] g%1$d, float[32] b%1$d", "float[N, 96] a0, float[96, 8] u",
       "p%1$d, q%1$d, r%1$d = Split <axis = 1> (a%2$d) e%1$d = Exp (p%1$d) t%1$d = Concat <axis = 1> (e%1$d, q%1$d, "
@@ -69,7 +67,7 @@ static const struct net {
       "(t%1$d, t%1$d) }, else_branch = e () => (float[N, 64] z) { z = Neg (t%1$d) }>\n",
       "o = MatMul (a%d, u) }", 16, 64, 1 },
 };
-enum { NETS = sizeof nets / sizeof *nets, STEPS = 3 };
+enum { NETS = sizeof nets / sizeof *nets, STEPS = 2 };
 
 static struct trainer *train(const struct net *net, int threads, bool recompute)
 {

@@ -49,6 +49,7 @@ static void describe(const char *text, const struct parameter_patterns *patterns
     "two = {2}>\n"                                                                                                     \
     "{ s = Shape (x) n = Gather (s, i) t = Concat <axis = 0> (one, n, two) e = Expand (" of ", t)\n"                   \
     "  y = LSTM <hidden_size = 2> "
+#define SCALE      "the scale of what is quantised, which learns if it is asked to\n"
 #define REST(name) name " constant no place where something is learned\n"
 #define GROUPS                                                                                                         \
     "<float[4,4,1] w = {1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}, int64[3] g = {0,2,-1}, int64[3] s = {0,4,-1}, float[2] one " \
@@ -67,6 +68,19 @@ static const struct {
       "  y = LSTM <hidden_size = 1> (x, wc, ru, bu) }",
       "w trainable weight of LSTM, through Slice\nr trainable recurrent weight of LSTM, through Mul\n"
       "two constant a scalar\nb trainable bias of LSTM, through Concat\n" },
+    /* what is quantised while it trains: a weight of a convolution with a scale for each channel, and a turned one */
+    { "g (float[N,1,2] x) => (float[N,2] y)\n"
+      "<float[2,1,2] w = {1,2,3,4}, float[2] s = {0.1,0.2}, float[2] b = {1,2}, float sx = {0.3}, float[2,2] v = "
+      "{1,2,3,4}, "
+      "float sv = {0.05}, int8 z = {0}, int64[2] flat = {-1,2}>\n"
+      "{ qx = QuantizeLinear (x, sx) dx = DequantizeLinear (qx, sx) q = QuantizeLinear <axis = 0> (w, s) d = "
+      "DequantizeLinear <axis = 0> (q, s)\n"
+      "  c = Conv (dx, d, b) f = Reshape (c, flat) qv = QuantizeLinear (v, sv, z) dv = DequantizeLinear (qv, sv, z) t "
+      "= "
+      "Transpose (dv) y = MatMul (f, t) }",
+      "sx constant " SCALE "b trainable bias of Conv\ns constant " SCALE
+      "w trainable weight of Conv, through QuantizeLinear\nsv constant " SCALE
+      "v trainable weight of MatMul, through QuantizeLinear\n" },
     /* a table of positions that is cut; what does not change with its input has no gradient to give */
     { "g (float[N,2,2] x) => (float[N,2,2] y)\n"
       "<float[4,2] p = {1,2,3,4,5,6,7,8}, float[2,2] w = {1,2,3,4}, float[2] s = {1.5,2.5}, int64[1] i0 = {0}, "

@@ -531,12 +531,111 @@ def two_outputs():
     return None if said.startswith("step,epoch,loss\n1,1,") else f"the log on standard output says {said}"
 
 
+def recomputed():
+    """What is made again in place of being kept: the same bytes."""
+    x, y = samples((1, 28, 28), 10)
+    np.savez("data.npz", x=x, y=y)
+    for words, to in ([], "kept.onnx"), (["--recompute"], "again.onnx"):
+        kiln("train", MODELS / "fashion_cnn/bn.onnxtxt", "--data", "npz:data.npz", "--batch", 12, "--epochs", 2, "--output", to, *words)
+    return None if Path("kept.onnx").read_bytes() == Path("again.onnx").read_bytes() else "another model"
+
+
+def says_itself(path):
+    """A softmax regression whose training_info says: cross-entropy, and Adam with Keras' order of things; 0 is where it begins."""
+    h, t = onnx.helper, onnx.TensorProto
+    preview = "ai.onnx.preview.training"
+    names = ["w", "b"]
+    start = {"w": np.linspace(-0.5, 0.5, 12, dtype=np.float32).reshape(4, 3), "b": np.zeros(3, np.float32)}
+    zeros = {f"{s}_{n}": np.zeros_like(start[n]) for s in "mv" for n in names}
+
+    def tensors(values):
+        return [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in values.items()]
+
+    def info(name, *shape, kind=t.FLOAT):
+        return h.make_tensor_value_info(name, kind, shape)
+
+    graph = h.make_graph([h.make_node("Gemm", ["x", "w", "b"], ["z"]), h.make_node("Softmax", ["z"], ["p"])], "g", [info("x", "N", 4)], [info("p", "N", 3)], tensors(start))
+    states = [f"{s}_{n}" for s in "mv" for n in names]
+    nodes = [
+        h.make_node("SoftmaxCrossEntropyLoss", ["z", "labels"], ["loss"]),
+        h.make_node("Gradient", [*names, "x", "labels"], [f"d_{n}" for n in names], domain=preview, xs=names, zs=["x", "labels"], y="loss"),
+        h.make_node("Add", ["step", "one"], ["next_step"]),
+        h.make_node("Adam", ["rate", "next_step", *names, *(f"d_{n}" for n in names), *states], [f"next_{n}" for n in names + states], domain=preview, epsilon=1e-7),
+    ]
+    out = ["loss", "next_step", *(f"next_{n}" for n in names + states)]
+    extra = {**zeros, "step": np.int64(0), "one": np.int64(1), "rate": np.float32(0.05)}
+    algorithm = h.make_graph(nodes, "a", [info("labels", "N", kind=t.INT64)], [onnx.ValueInfoProto(name=n) for n in out], tensors(extra))
+    draw = [h.make_node("RandomNormal", [], ["w0"], shape=[4, 3]), h.make_node("Constant", [], ["step0"], value_int=0)]
+    initialization = h.make_graph(draw, "i", [], [info("w0", 4, 3), info("step0", kind=t.INT64)])
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid(preview, 1)], ir_version=8)
+    one = model.training_info.add()
+    one.algorithm.CopyFrom(algorithm)
+    one.initialization.CopyFrom(initialization)
+    for key, value in ("w", "w0"), ("step", "step0"):
+        one.initialization_binding.add(key=key, value=value)
+    for n in ["step", *names, *states]:
+        one.update_binding.add(key=n, value=f"next_{n}")
+    onnx.save(model, path)
+    return start
+
+
+def as_the_file_says():
+    """Steps of a training_info against the same in double; its state goes on in the file that is written."""
+    p = {k: v.astype(np.float64) for k, v in says_itself("m.onnx").items()}
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 4)).astype(np.float32), rng.integers(0, 3, 10)
+    np.savez("data.npz", x=x, y=y)
+    m, v = ({k: np.zeros_like(a) for k, a in p.items()} for _ in range(2))
+    step, losses = 0, []
+    for _ in range(3):
+        for k in range(0, 10, 4):
+            z = x[k : k + 4] @ p["w"] + p["b"]
+            e = np.exp(z - z.max(axis=1, keepdims=True))
+            e /= e.sum(axis=1, keepdims=True)
+            rows_of = np.arange(len(z))
+            losses.append(-np.log(e[rows_of, y[k : k + 4]]).mean())
+            e[rows_of, y[k : k + 4]] -= 1
+            g = {"w": x[k : k + 4].T @ e / len(z), "b": e.mean(axis=0)}
+            step += 1
+            for n in p:
+                m[n] = 0.9 * m[n] + 0.1 * g[n]
+                v[n] = 0.999 * v[n] + 0.001 * g[n] ** 2
+                p[n] -= 0.05 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step) * m[n] / (np.sqrt(v[n]) + 1e-7)
+    words = ["--data", "npz:data.npz", "--batch", 4, "--no-shuffle"]
+    said = kiln("train", "m.onnx", *words, "--epochs", 2, "--output", "half.onnx", "--step-log", "steps.csv")
+    if "as its training_info says" not in said or "tells 'loss'" not in said:
+        return f"says {said}"
+    kiln("train", "half.onnx", *words, "--output", "end.onnx", "--quiet")
+    end = onnx.load("end.onnx")
+    onnx.checker.check_model(end)
+    for tensor in end.graph.initializer:
+        apart = abs(onnx.numpy_helper.to_array(tensor) - p[tensor.name]).max()
+        if apart > 1e-5:
+            return f"{tensor.name} is {apart} apart"
+    apart = max(abs(float(r["loss"]) - want) for r, want in zip(rows("steps.csv"), losses))
+    if apart > 1e-6 or len(rows("steps.csv")) != 6:
+        return f"losses are {apart} apart"
+    state = {a.name: onnx.numpy_helper.to_array(a) for a in end.training_info[0].algorithm.initializer}
+    if state["step"] != 9 or abs(state["m_w"] - m["w"]).max() > 1e-6:
+        return f"step {state['step']}, must be 9"
+    if "says nothing to a training by the file's training_info" not in kiln("train", "m.onnx", *words, "--output", "o.onnx", "--freeze", "w", code=2):
+        return "--freeze is taken"
+    if "optimizer  sgd" not in kiln("train", "m.onnx", *words, "--output", "o.onnx", "--optimizer", "sgd"):
+        return "--optimizer is not taken"
+    kiln("init", "end.onnx", "--again", "--seed", 3, "--output", "drawn.onnx")
+    drawn = onnx.load("drawn.onnx")
+    state = {a.name: onnx.numpy_helper.to_array(a) for a in drawn.training_info[0].algorithm.initializer}
+    if state["step"] != 0 or abs(onnx.numpy_helper.to_array(drawn.graph.initializer[0]) - p["w"]).max() < 0.1:
+        return "kiln init has not run the initialization"
+    return None if "says how it is trained" in kiln("inspect", "m.onnx") else "inspect does not tell"
+
+
 with tempfile.TemporaryDirectory() as scratch:
     os.chdir(scratch)
     for text in sorted(MODELS.glob("*/*.onnxtxt")):
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, augmented, logs, json_lines, pictures, learning_rate, frozen, decayed, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs):
+    for test in (threads_and_seeds, augmented, logs, json_lines, pictures, learning_rate, frozen, decayed, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs, recomputed, as_the_file_says):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

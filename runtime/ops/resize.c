@@ -605,6 +605,8 @@ static const struct op_case cases_10[] = {
           1 },                                                                                                         \
         { "f32[3,4] f32[4]{0.2,0.3,0.9,1.2} f32[0] i64[2]{3,5}",                                                       \
           "coordinate_transformation_mode='tf_crop_and_resize'", "f32[3,5]", 1 },                                      \
+        { "f32[3,4] f32[4]{0.2,0.3,0.9,1.2} f32[2]{2,1.5}",                                                            \
+          "coordinate_transformation_mode='tf_crop_and_resize' mode='linear'", "f32[6,6]", 1 },                        \
         { "f32[3,4] f32[0] f32[0] i64[2]{7,2}", "nearest_mode='ceil' coordinate_transformation_mode='asymmetric'",     \
           "f32[7,2]", 1 },                                                                                             \
         { "f64[5,4] f32[0] f32[0] i64[2]{1,3}",                                                                        \

@@ -117,6 +117,7 @@ static const struct refused models[] = {
     { F("y = Relu(x) y = Neg(x)"), KILN_BAD_MODEL, "main/node[1]", "'y' is defined twice" },
     { F("x = Relu(x) y = Neg(x)"), KILN_BAD_MODEL, "main/node[0]", "'x' is defined twice" },
     { F("z = Relu(x)"), KILN_BAD_MODEL, "main", "output 'y' is not defined" },
+    { F("y = Cast <to = 7> (x)"), KILN_BAD_MODEL, "main", "output 'y' is int64, and declared as float" },
     { HEAD "g (float[2] x, float[2] x) => (float[2] y) { y = Relu(x) }", KILN_BAD_MODEL, "main",
       "'x' is defined twice" },
     /* nodes */

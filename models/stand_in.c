@@ -25,7 +25,7 @@ static const struct color {
 
 static int fail(const kiln_error *e)
 {
-    fprintf(stderr, "stand_in: %s: %s\n", e->where, e->message);
+    fprintf(stderr, "stand_in: %s%s%s\n", e->where, *e->where ? ": " : "", e->message);
     return EXIT_FAILURE;
 }
 

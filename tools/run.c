@@ -138,17 +138,17 @@ static bool run_session(struct run *r)
 /* -- outputs -- */
 
 /* Tensors of numbers are written as .npy, of those that NumPy has no type for as messages, all else as JSON. */
-static const char *form_of(kiln_kind kind, kiln_dtype dtype)
+static const char *ending_of(kiln_kind kind, kiln_dtype dtype)
 {
-    return kind != KILN_TENSOR || dtype == KILN_STRING ? "json" : dtype >= KILN_BFLOAT16 ? "pb" : "npy";
+    return kind != KILN_TENSOR || dtype == KILN_STRING ? ".json" : dtype >= KILN_BFLOAT16 ? ".pb" : ".npy";
 }
 
 /* DIR/NAME.npy of an output, or .pb or .json; freed by the caller, NULL with an error. */
-static char *output_path(struct run *r, size_t k, const char *form)
+static char *output_path(struct run *r, size_t k, const char *ending)
 {
     char *path;
 
-    if (asprintf(&path, "%s/%s.%s", r->o->output, r->files[k], form) >= 0)
+    if (asprintf(&path, "%s/%s%s", r->o->output, r->files[k], ending) >= 0)
         return path;
     command_no_memory(&r->command);
     return NULL;
@@ -157,7 +157,7 @@ static char *output_path(struct run *r, size_t k, const char *form)
 static bool claim_output(struct run *r, size_t k)
 {
     const kiln_value_info *v = kiln_model_output(r->model, k);
-    char *path = output_path(r, k, form_of(v->kind, v->dtype));
+    char *path = output_path(r, k, ending_of(v->kind, v->dtype));
     const bool ok = path && kiln_file_claim(r->command.context, path, KILN_FILE_OUTPUT, &r->command.err) == KILN_OK;
 
     free(path);
@@ -184,15 +184,16 @@ static bool claim_outputs(struct run *r)
 
 static bool save_output(struct run *r, size_t k, const kiln_tensor *t)
 {
-    const char *form = form_of(kiln_tensor_kind(t), kiln_tensor_dtype(t));
+    const char *ending = ending_of(kiln_tensor_kind(t), kiln_tensor_dtype(t));
     struct command *c = &r->command;
     char *path;
     bool ok;
 
     if (!r->files || !*r->files[k])
         return true;
-    path = output_path(r, k, form);
-    ok = path && (*form == 'j' ? value_save(c, t, path) : kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK);
+    path = output_path(r, k, ending);
+    ok = path &&
+         (ending[1] == 'j' ? value_save(c, t, path) : kiln_tensor_write(t, path, c->context, &c->err) == KILN_OK);
     if (ok)
         say("  saved %s\n", path);
     free(path);

@@ -287,8 +287,8 @@ START_TEST(constants_may_be_sparse)
     static const char parts[] = "float[1] v = {2}, int64[1] i = {1}, float[1] w = {3}, int64[1] j = {0}, bool c = {1}";
     static const char *const bodies[] = {
         "{ y = Constant () }",
-        "{ y = If (c) <then_branch = g () => (z) { k = Constant () z = Add (k, w) }, else_branch = h () => (q) { q = "
-        "Constant <value_float = 1.0> () }> }",
+        ("{ y = If (c) <then_branch = g () => (z) { k = Constant () z = Add (k, w) }, else_branch = h () => (q) { q = "
+         "Constant <value_float = 1.0> () }> }"),
         "{ y = d.f () } <domain: \"d\", opset_import: [\"\": 23]> f () => (z) { z = Constant () }",
     };
     static const char *const wholes[] = { "float[3] 0 2 0", "float[3] 3 2 0", "float[3] 0 2 0" };

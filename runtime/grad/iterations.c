@@ -257,6 +257,7 @@ static bool keep(struct way *w)
     n->outputs = n->slots;
     n->out = out;
     n->attrs = attrs;
+    graph_disown(e->graph, n->graph_of[0]);
     n->graph_of = graphs;
     n->graph_of[0] = body;
     return true;

@@ -416,6 +416,17 @@ struct graph *graph_copy_into(struct graph *around, const struct graph *sub, str
     return g;
 }
 
+void graph_disown(struct graph *g, struct graph *sub)
+{
+    if (sub->parent != g)
+        return;
+    for (const struct graph *own = g->own; own; own = own->next)
+        if (own == sub)
+            return;
+    sub->next = g->own;
+    g->own = sub;
+}
+
 static struct graph *own_subgraph(struct graph *g, const struct graph *shared)
 {
     struct graph *own = graph_copy_into(g, shared, g->values); /* which have the ids that the shared one's have */

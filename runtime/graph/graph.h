@@ -146,6 +146,8 @@ void graph_keep_captures(struct graph *g, const bool *read);
 /* Puts what is in `body`, a subgraph of `g` that is left empty, at the end of `g`: its formal inputs are `in`, what it
  * captured is what that is outside. `out` becomes its outputs. */
 bool graph_take(struct graph *g, struct graph *body, struct value *const *in, struct value **out);
+/* A subgraph that its node has no more, if it was of this graph, which still releases it. */
+void graph_disown(struct graph *g, struct graph *sub);
 /* A node with room for `inputs` and `slots` outputs, all NULL, at the end. The caller sets in[], out[] (and
  * out[k]->producer), op, attrs. */
 struct node *graph_node(struct graph *g, int inputs, int slots);

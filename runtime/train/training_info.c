@@ -284,10 +284,9 @@ void training_info_free(struct training_info *t)
 
     if (!t)
         return;
-    for (size_t k = t->initialization && t->algorithm ? t->count : 0; k-- > 0;) {
-        release_run(&t->initialization[k]);
-        release_run(&t->algorithm[t->count - 1 - k]); /* the first one's threads are the others', too */
-    }
+    /* Back to the first one, whose threads are the others', too. */
+    for (size_t k = t->initialization && t->algorithm ? 2 * t->count : 0; k-- > 0;)
+        release_run(k % 2 ? &t->initialization[k / 2] : &t->algorithm[k / 2]);
     model_free((struct model *)(uintptr_t)t->model);
     arena_release(&t->arena);
     budget_free(&unlimited, t); /* not charged to the budget that it holds */

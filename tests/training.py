@@ -622,6 +622,15 @@ def as_the_file_says():
         return "--freeze is taken"
     if "optimizer  sgd" not in kiln("train", "m.onnx", *words, "--output", "o.onnx", "--optimizer", "sgd"):
         return "--optimizer is not taken"
+    if "--bake says nothing" not in kiln("train", "m.onnx", *words, "--output", "o.onnx", "--normalize", "standardize", "--bake", code=2):
+        return "--bake is taken"
+    Path("data.csv").write_text("a,b,c,d,kind\n" + "".join(f"{','.join(map(str, r))},{'abc'[k]}\n" for r, k in zip(x, y)))
+    kiln("train", "m.onnx", "--data", "csv:data.csv", "--normalize", "standardize", "--output", "told.onnx", "--quiet")
+    told = {p.key: p.value for p in onnx.load("told.onnx").metadata_props}
+    if told.get("kiln.classes.p") != "a\nb\nc" or not told.get("kiln.normalize.x", "").startswith("standardize"):
+        return f"the data have told the model {told}"
+    if "normalize  standardize, as the model was trained" not in kiln("train", "told.onnx", "--data", "csv:data.csv", "--output", "more.onnx"):
+        return "the normalisation is not taken from the model"
     kiln("init", "end.onnx", "--again", "--seed", 3, "--output", "drawn.onnx")
     drawn = onnx.load("drawn.onnx")
     state = {a.name: onnx.numpy_helper.to_array(a) for a in drawn.training_info[0].algorithm.initializer}

@@ -7,10 +7,9 @@
 
 struct file_training {
     const struct train_options *o;
-    struct command *c;
-    const kiln_model *model;
+    struct learn *learn;
+    struct command *c; /* the learn's */
     kiln_training *training;
-    kiln_dataset *data;
     FILE *steps;
     bool bar, failed; /* failed: a callback's error is in the command */
     struct bar drawn;
@@ -34,6 +33,7 @@ static const char *unusable(const struct train_options *o)
     } options[] = {
         { l->validation, "validation" },
         { l->split > 0, "validation-split" },
+        { l->bake, "bake" }, /* the algorithm would not see it */
         { l->weight_count, "loss-weight" },
         { l->output_count, "train-output" },
         { l->metric_count, "metric" },
@@ -67,17 +67,18 @@ static const char *unusable(const struct train_options *o)
 
 /* -- data -- */
 
-/* Of the main graph's inputs the training takes those first; all others are labels. */
+/* What a step takes that is no input of the model is a label. */
 static size_t labels_of(const struct file_training *t, kiln_target *to)
 {
+    const kiln_model *m = t->learn->model;
     size_t n = 0;
 
     for (size_t k = 0; k < kiln_training_input_count(t->training) && n < MOST_TARGETS; k++) {
         const char *name = kiln_training_input(t->training, k)->name;
         bool main = false;
 
-        for (size_t i = 0; i < kiln_model_input_count(t->model); i++)
-            main |= strcmp(kiln_model_input(t->model, i)->name, name) == 0;
+        for (size_t i = 0; i < kiln_model_input_count(m); i++)
+            main |= strcmp(kiln_model_input(m, i)->name, name) == 0;
         if (!main)
             to[n++].output = name;
     }
@@ -89,7 +90,6 @@ static bool open_data(struct file_training *t)
     const struct learn_options *l = &t->o->learn;
     kiln_target targets[MOST_TARGETS] = { 0 };
     kiln_data_options d = KILN_DATA_OPTIONS_INIT;
-    kiln_dataset *made;
 
     d.context = t->c->context;
     d.limit = l->limit;
@@ -98,28 +98,7 @@ static bool open_data(struct file_training *t)
     d.seconds = limits_data_seconds(&l->limits, l->shuffle_buffer);
     d.targets = targets;
     d.target_count = labels_of(t, targets);
-    if (kiln_dataset_open(&t->data, l->data, &d, &t->c->err) != KILN_OK)
-        return false;
-    if (!l->normalize)
-        return !model_says_normalization(t->model) || normalize_for(t->c, &t->data, t->model);
-    if (kiln_dataset_normalize(&made, t->data, l->normalize, NULL, &t->c->err) != KILN_OK)
-        return false;
-    kiln_dataset_free(t->data);
-    t->data = made;
-    return true;
-}
-
-static bool augment(struct file_training *t)
-{
-    kiln_dataset *made;
-
-    if (!t->o->learn.augment)
-        return true;
-    if (kiln_dataset_augment(&made, t->data, t->o->learn.augment, &t->c->err) != KILN_OK)
-        return false;
-    kiln_dataset_free(t->data);
-    t->data = made;
-    return true;
+    return kiln_dataset_open(&t->learn->train, l->data, &d, &t->c->err) == KILN_OK;
 }
 
 /* -- what is told -- */
@@ -130,9 +109,12 @@ static void say_start(const struct file_training *t)
     const size_t results = kiln_training_result_count(t->training);
 
     say("model      %s: trained as its training_info says; --loss and --optimizer train it otherwise\n", l->model);
-    say("data       %s: %lld samples", l->data, (long long)kiln_dataset_about(t->data)->count);
-    data_say_label(t->data);
-    say("\nstep       takes");
+    say("data       %s: %lld samples", l->data, (long long)kiln_dataset_about(t->learn->train)->count);
+    data_say_label(t->learn->train);
+    say("\n");
+    if (t->learn->normalized)
+        data_say_normalization(t->learn->train, "normalize  ");
+    say("step       takes");
     for (size_t k = 0; k < kiln_training_input_count(t->training); k++)
         say("%s '%s'", k ? "," : "", kiln_training_input(t->training, k)->name);
     for (size_t k = 0; k < results; k++)
@@ -200,25 +182,19 @@ static bool train(struct file_training *t)
     fit.step = on_step;
     fit.epoch = on_epoch;
     fit.user = t;
-    if (kiln_training_fit(t->training, t->data, &fit, &ran, &err) == KILN_OK)
+    if (kiln_training_fit(t->training, t->learn->train, &fit, &ran, &err) == KILN_OK)
         return true;
     if (!t->failed)
         t->c->err = err;
     return false;
 }
 
-/* With names of classes and the normalisation, as other trainings write them. */
 static bool save(struct file_training *t)
 {
-    kiln_edit_options edit = KILN_EDIT_OPTIONS_INIT;
-    kiln_model *learned = NULL, *made = NULL;
-    bool ok;
+    kiln_model *learned = NULL;
+    const bool ok = kiln_training_export(&learned, t->training, &t->c->err) == KILN_OK &&
+                    kiln_model_save(learned, t->o->output, KILN_FORM_BY_NAME, &t->c->err) == KILN_OK;
 
-    edit.data = t->o->learn.normalize ? t->data : NULL;
-    ok = kiln_training_export(&learned, t->training, &t->c->err) == KILN_OK &&
-         (!edit.data || kiln_model_edit(&made, learned, &edit, &t->c->err) == KILN_OK) &&
-         kiln_model_save(made ? made : learned, t->o->output, KILN_FORM_BY_NAME, &t->c->err) == KILN_OK;
-    kiln_model_free(made);
     kiln_model_free(learned);
     return ok;
 }
@@ -259,17 +235,36 @@ static bool finish(struct file_training *t, bool ok, int signal)
     return signal;
 }
 
-static bool run(struct file_training *t, int *signal)
+static bool start(struct file_training *t)
 {
     kiln_session_options s = KILN_SESSION_OPTIONS_INIT;
-    bool ok;
 
     s.context = t->c->context;
     s.seed = t->o->learn.trainer.seed;
     s.exact = t->o->learn.trainer.exact;
     s.seconds = t->o->learn.limits.seconds;
-    if (kiln_training_new(&t->training, t->model, &s, &t->c->err) != KILN_OK || !open_data(t) || !augment(t) ||
-        !start_log(t))
+    return kiln_training_new(&t->training, t->learn->model, &s, &t->c->err) == KILN_OK;
+}
+
+/* What the data tell is written into the model, of which the training is then. */
+static bool prepare(struct file_training *t)
+{
+    const kiln_model *before = t->learn->model;
+
+    if (!start(t) || !open_data(t) || !learn_treat(t->learn, &t->o->learn))
+        return false;
+    if (t->learn->model == before)
+        return true;
+    kiln_training_free(t->training);
+    t->training = NULL;
+    return start(t);
+}
+
+static bool run(struct file_training *t, int *signal)
+{
+    bool ok;
+
+    if (!prepare(t) || !start_log(t))
         return false;
     if (!t->o->quiet)
         say_start(t);
@@ -281,18 +276,17 @@ static bool run(struct file_training *t, int *signal)
     return finish(t, ok, *signal);
 }
 
-bool file_training_run(const struct train_options *o, struct command *c, const kiln_model *m, int *signal)
+bool file_training_run(const struct train_options *o, struct learn *l, int *signal)
 {
-    struct file_training t = { .o = o, .c = c, .model = m, .bar = !o->quiet && isatty(STDOUT_FILENO) };
+    struct file_training t = { .o = o, .learn = l, .c = &l->command, .bar = !o->quiet && isatty(STDOUT_FILENO) };
     bool ok;
 
     if (unusable(o))
-        return command_fail(c, KILN_BAD_ARGUMENT, NULL,
+        return command_fail(t.c, KILN_BAD_ARGUMENT, NULL,
                             "--%s says nothing to a training by the file's training_info: --loss and --optimizer train "
                             "without it",
                             unusable(o));
     ok = run(&t, signal);
     kiln_training_free(t.training);
-    kiln_dataset_free(t.data);
     return ok;
 }

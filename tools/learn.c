@@ -402,13 +402,17 @@ static bool make_trainer(struct learn *l, const struct learn_options *o)
     return l->trainer;
 }
 
+bool learn_treat(struct learn *l, const struct learn_options *o)
+{
+    return normalize(l, o) && keep(l, o) && augment(l, o);
+}
+
 bool learn_open(struct learn *l, const struct learn_options *o)
 {
     if (!learn_load(l, o))
         return false;
     l->command.teller.file = NULL; /* what goes wrong from here on is not of that file */
-    if (!read_targets(l, o) || !open_sets(l, o) || !normalize(l, o) || !keep(l, o) || !augment(l, o) ||
-        !make_trainer(l, o))
+    if (!read_targets(l, o) || !open_sets(l, o) || !learn_treat(l, o) || !make_trainer(l, o))
         return false;
     l->command.teller.file = o->model;
     adapt_hint(&l->command, l->model); /* where all is well: of what is wrong one line is enough */

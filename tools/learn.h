@@ -51,6 +51,9 @@ struct learn {
 bool learn_open(struct learn *l, const struct learn_options *o);
 /* Its first part: the model alone, which is there then. */
 bool learn_load(struct learn *l, const struct learn_options *o);
+/* What it does to data that are opened: they are normalised and changed at random as the options say, and what they tell of
+ * the model is written into it, which takes the place of the one before. */
+bool learn_treat(struct learn *l, const struct learn_options *o);
 void learn_close(struct learn *l);
 
 /* The options of outputs, for a list of struct argp_option. */

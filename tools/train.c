@@ -470,7 +470,7 @@ static int run(int argc, char **argv)
     c->limits = o.learn.limits;
     ok = command_start(c, o.learn.threads) && training_claim(&o, c) && learn_load(&l, &o.learn);
     if (ok && file_trains_itself(l.model, &o))
-        ok = file_training_run(&o, c, l.model, &caught);
+        ok = file_training_run(&o, &l, &caught);
     else
         ok = ok && learn_open(&l, &o.learn) && (o.rate_to > 0 ? finder_run(&o, &l) : training_run(&o, &l, &caught));
     learn_close(&l);

@@ -46,6 +46,7 @@ bool api_training_options(struct trainer_options *to, const kiln_trainer_options
                           struct arena *a, struct report *r);
 
 /* For a call that ends the life of what was predicted. */
+enum { DEFAULT_BATCH = 32 }; /* samples in a step where nothing is said */
 struct trainer *api_begin_call(kiln_trainer *trainer);
 kiln_context *api_trainer_context(const kiln_trainer *trainer);
 /* As the public struct has it. */

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH = 32 };
-
 /* -- what the caller is told -- */
 
 struct listening {

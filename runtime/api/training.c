@@ -3,8 +3,6 @@
 #include "train/training_info_fit.h"
 #include <string.h>
 
-enum { DEFAULT_BATCH = 32 };
-
 struct kiln_training {
     struct training_info *training;
     kiln_context *context;
@@ -112,17 +110,17 @@ const kiln_tensor *kiln_training_result(const kiln_training *training, size_t k)
 
 kiln_status kiln_training_get(kiln_tensor **out, const kiln_training *training, const char *name, kiln_error *err)
 {
-    ptrdiff_t at;
+    const struct info_state *s;
 
     if (!out)
         return api_refuse(err, "out is NULL");
     *out = NULL;
     if (!training || !name)
         return api_refuse(err, "%s is NULL", training ? "name" : "training");
-    at = training_info_find(training->training, name);
-    if (at < 0)
+    s = training_info_find(training->training, name);
+    if (!s)
         return api_refuse(err, "the training assigns to nothing that is called '%s'", name);
-    return kiln_tensor_copy(out, (const kiln_tensor *)&training->training->state[at].value, err);
+    return kiln_tensor_copy(out, (const kiln_tensor *)&s->value, err);
 }
 
 /* -- what is done -- */

@@ -35,6 +35,11 @@ bool grad_expand(struct graph *g, const struct tensor *given, const bool *conten
 bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *content, size_t values,
                     const struct plan_context *c);
 
+/* The types of all values, where `given` and `content` are of the first `values`. In `scratch`, but for the program. NULL with
+ * an error. */
+struct program *grad_types(struct graph *g, const struct tensor *given, const bool *content, size_t values,
+                           struct arena *scratch, const struct plan_context *c);
+
 /* Does any input of this node matter to its outputs differentiably? For those who only list operators without
  * gradient. */
 bool op_differentiable(const struct op_def *def);

@@ -1,5 +1,6 @@
 /* Gradients that a node of the file asks for. */
 #include "grad/grad.h"
+#include "ops/move.h"
 #include "plan/given.h"
 #include <string.h>
 
@@ -41,21 +42,24 @@ static bool give_types(struct asked *a, const struct tensor *const *types)
     return true;
 }
 
-/* The same number for each element of that type. */
-static struct value *all(struct emitter *e, const struct tensor *type, double number)
+/* What flows into y: 1 for each element. */
+static struct value *ones(struct emitter *e, const struct tensor *y)
 {
-    struct value *const one = emit_scalar(e, type->dtype, number);
+    struct value *const one = emit_scalar(e, y->dtype, 1);
 
-    return type->rank ? emit(e, "Expand", "", 2, one, emit_ints(e, type->rank, type->dims)) : one;
+    return y->rank ? emit(e, "Expand", "", 2, one, emit_ints(e, y->rank, y->dims)) : one;
 }
 
 /* What is constant in pieces on each way to it has the gradient zero: that y depends on it was looked at when the node was
  * read. */
 static bool fill(struct emitter *e, const struct grad_request *q)
 {
-    for (size_t k = 0; k < q->count; k++)
+    for (size_t k = 0; k < q->count; k++) {
+        const struct tensor *t = &q->types[q->wrt[k]->id];
+
         if (!q->gradient[k])
-            q->gradient[k] = all(e, &q->types[q->wrt[k]->id], 0);
+            q->gradient[k] = emit_zeros(e, t->dtype, t->rank, t->dims);
+    }
     return !e->failed;
 }
 
@@ -74,7 +78,7 @@ static bool build(struct asked *a, const struct tensor *types)
     if (ok && (!tensor_known(&types[y->id]) || !dtype_is_float(types[y->id].dtype)))
         return fail(r, KILN_UNSUPPORTED, node_where(a->node, where), "'%s' is %s, must be float, and of a known shape",
                     y->name, tensor_text(&types[y->id], text));
-    flow = ok ? all(&e, &types[y->id], 1) : NULL;
+    flow = ok ? ones(&e, &types[y->id]) : NULL;
     q.seed_gradient = &flow;
     for (int k = 0; flow && k < a->node->slots; k++)
         if (a->node->out[k])
@@ -166,23 +170,28 @@ static bool replace(struct graph *g, struct node *n, const struct program *known
     return ok && graph_replace_node(g, n->id, from);
 }
 
+struct program *grad_types(struct graph *g, const struct tensor *given, const bool *content, size_t values,
+                           struct arena *scratch, const struct plan_context *c)
+{
+    struct tensor *tensors = given_types(g, scratch, c->report);
+    bool *told = arena_array(scratch, g->value_count, sizeof *told, c->report);
+
+    if (!tensors || !told)
+        return NULL;
+    if (values)
+        memcpy(tensors, given, values * sizeof *tensors);
+    if (values && content)
+        memcpy(told, content, values * sizeof *told);
+    return plan_types(g, tensors, told, c);
+}
+
 static bool expand_next(struct graph *g, size_t at, const struct tensor *given, const bool *content, size_t values,
                         const struct plan_context *c)
 {
     struct arena scratch = { .budget = c->budget };
-    struct tensor *tensors = given_types(g, &scratch, c->report);
-    bool *told = arena_array(&scratch, g->value_count, sizeof *told, c->report);
-    struct program *known = NULL;
-    bool ok = tensors && told;
+    struct program *known = grad_types(g, given, content, values, &scratch, c);
+    const bool ok = known && replace(g, g->nodes[at], known, c);
 
-    if (ok && values) {
-        memcpy(tensors, given, values * sizeof *tensors);
-        if (content)
-            memcpy(told, content, values * sizeof *told);
-    }
-    if (ok)
-        known = plan_types(g, tensors, told, c);
-    ok = known && replace(g, g->nodes[at], known, c);
     program_free(known);
     arena_release(&scratch);
     return ok;

@@ -2,7 +2,6 @@
 #include "grad/grad.h"
 #include "ops/move.h"
 #include "plan/given.h"
-#include <string.h>
 
 enum { MAX_ROUNDS = 8 }; /* what is spelled out may have private nodes itself */
 
@@ -17,21 +16,6 @@ static bool any_has_spelling(const struct graph *g)
         if (has_spelling(g->nodes[k]))
             return true;
     return false;
-}
-
-static struct program *types_of(struct graph *g, const struct tensor *given, const bool *content, size_t values,
-                                struct arena *scratch, const struct plan_context *c)
-{
-    struct tensor *tensors = given_types(g, scratch, c->report);
-    bool *told = arena_array(scratch, g->value_count, sizeof *told, c->report);
-
-    if (!tensors || !told)
-        return NULL;
-    if (values)
-        memcpy(tensors, given, values * sizeof *tensors);
-    if (values && content)
-        memcpy(told, content, values * sizeof *told);
-    return plan_types(g, tensors, told, c);
 }
 
 /* -- made again, and differentiated -- */
@@ -194,7 +178,7 @@ bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *con
 {
     for (int round = 0; any_has_spelling(g); round++) {
         struct arena scratch = { .budget = c->budget };
-        struct program *known = types_of(g, given, content, values, &scratch, c);
+        struct program *known = grad_types(g, given, content, values, &scratch, c);
         const bool ok = known && spell_round(g, known, &scratch, c);
 
         program_free(known);

@@ -4,15 +4,10 @@
 
 enum { RANK = 4 };
 
-static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
-{
-    return from == to ? v : emit_cast(e, v, to);
-}
-
 /* [batch, heads, length, size] in the type of computation, whatever its rank. */
 static struct value *apart(struct emitter *e, const struct attention *a, const struct attention_value *v, int64_t heads)
 {
-    struct value *x = cast_to(e, v->value, v->type->dtype, a->compute);
+    struct value *x = emit_cast_from(e, v->value, v->type->dtype, a->compute);
     const int64_t *const dims = v->type->dims;
 
     if (v->type->rank == RANK)
@@ -81,7 +76,7 @@ static struct value *whole_mask(struct emitter *e, const struct attention *a, co
     if (!x)
         return NULL;
     if (m->type->dtype != BOOL)
-        x = cast_to(e, x, m->type->dtype, a->compute);
+        x = emit_cast_from(e, x, m->type->dtype, a->compute);
     if (a->mask.keys == count)
         return x;
     return emit(e, "Pad", "", 4, x, emit_ints(e, 2, (int64_t[]){ 0, count - a->mask.keys }), NULL,
@@ -129,5 +124,5 @@ struct value *emit_attention(struct emitter *e, const struct attention *a, const
         y = emit(e, "Transpose", "perm=[0,2,1,3]", 1, y);
         y = emit_reshape(e, y, RANK - 1, (int64_t[]){ a->batch, a->queries, heads * a->value_size });
     }
-    return cast_to(e, y, a->compute, v->q.type->dtype);
+    return emit_cast_from(e, y, a->compute, v->q.type->dtype);
 }

@@ -362,11 +362,6 @@ static int beside(const struct batch_norm *a, const struct tensor *x, int64_t di
     return count;
 }
 
-static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
-{
-    return from == to ? v : emit_cast(e, v, to);
-}
-
 /* The gradient in the formulas above. */
 static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
 {
@@ -379,7 +374,7 @@ static bool spell_out(struct emitter *e, const struct node *n, const struct tens
 
     axes = emit_ints(e, beside(a, x, dims, others), others);
     for (int k = GRAD_Y; k <= GRAD_INVSTD; k++) {
-        v[k] = cast_to(e, n->in[k], in[k]->dtype, compute);
+        v[k] = emit_cast_from(e, n->in[k], in[k]->dtype, compute);
         if (k >= GRAD_SCALE)
             v[k] = emit_reshape(e, v[k], x->rank, dims);
     }
@@ -398,11 +393,11 @@ static bool spell_out(struct emitter *e, const struct node *n, const struct tens
         out[VAR] = emit(e, "Mul", "", 2, emit(e, "Mul", "", 2, slope, v[GRAD_INVSTD]), out[SCALE]);
         out[VAR] = emit(e, "Mul", "", 2, out[VAR], emit_scalar(e, compute, -0.5));
     }
-    out[X] = cast_to(e, emit(e, "Mul", "", 2, slope, out[X]), compute, x->dtype);
+    out[X] = emit_cast_from(e, emit(e, "Mul", "", 2, slope, out[X]), compute, x->dtype);
     for (int k = SCALE; k <= (a->training ? BIAS : VAR); k++) {
         const struct tensor *t = in[k <= BIAS ? GRAD_SCALE : GRAD_MEAN];
 
-        out[k] = cast_to(e, emit_reshape(e, out[k], t->rank, t->dims), compute, t->dtype);
+        out[k] = emit_cast_from(e, emit_reshape(e, out[k], t->rank, t->dims), compute, t->dtype);
     }
     return !e->failed;
 }
@@ -433,7 +428,7 @@ static struct value *for_channels(struct backward *b, struct value *v, enum dtyp
     int64_t dims[MAX_RANK], others[MAX_RANK];
 
     beside(a, x, dims, others);
-    v = emit_reshape(e, cast_to(e, v, from, x->dtype), x->rank, dims);
+    v = emit_reshape(e, emit_cast_from(e, v, from, x->dtype), x->rank, dims);
     return emit(e, "Mul", NULL, 2, v, emit_scalar(e, x->dtype, factor));
 }
 
@@ -455,8 +450,8 @@ static void frozen_gradient(struct backward *b)
 
     if (upstream(b, invstd) && wants(b, VAR))
         give(b, VAR,
-             cast_to(emitter_of(b), through_invstd(b, upstream(b, invstd)), dtype_compute(type_in(b, X)->dtype),
-                     type_in(b, VAR)->dtype));
+             emit_cast_from(emitter_of(b), through_invstd(b, upstream(b, invstd)), dtype_compute(type_in(b, X)->dtype),
+                            type_in(b, VAR)->dtype));
 }
 
 /* What comes back through the statistics that training makes, if anything does: rare, so by standard nodes. */

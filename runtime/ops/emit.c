@@ -340,6 +340,11 @@ struct value *emit_cast(struct emitter *e, struct value *v, enum dtype to)
     return emit(e, "Cast", attrs, 1, v);
 }
 
+struct value *emit_cast_from(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
+{
+    return from == to ? v : emit_cast(e, v, to);
+}
+
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v)
 {
     const struct tensor type = { .dtype = I64, .rank = 1, .dims = { count } };

@@ -273,28 +273,23 @@ static bool grad_run(struct step *s)
     return true;
 }
 
-static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
-{
-    return from == to ? v : emit_cast(e, v, to);
-}
-
 /* The gradient in the formulas above. */
 static bool spell_out(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
 {
     static const char over[] = "noop_with_empty_axes=1";
     const struct tensor *x = in[GRAD_X];
     const struct rows r = rows_of(n->attrs, x);
-    struct value *dy = cast_to(e, n->in[GRAD_Y], x->dtype, r.compute), *g = dy, *xhat, *of_rows, *of_all;
+    struct value *dy = emit_cast_from(e, n->in[GRAD_Y], x->dtype, r.compute), *g = dy, *xhat, *of_rows, *of_all;
     int64_t axes[MAX_RANK];
 
     for (int d = 0; d < x->rank; d++)
         axes[d] = d;
     of_rows = emit_ints(e, x->rank - r.axis, axes + r.axis);
     of_all = emit_ints(e, r.axis, axes);
-    xhat = emit(e, "Sub", "", 2, cast_to(e, n->in[GRAD_X], x->dtype, r.compute), n->in[GRAD_MEAN]);
+    xhat = emit(e, "Sub", "", 2, emit_cast_from(e, n->in[GRAD_X], x->dtype, r.compute), n->in[GRAD_MEAN]);
     xhat = emit(e, "Mul", "", 2, xhat, n->in[GRAD_INVSTD]);
     if (in[GRAD_SCALE]) {
-        struct value *scale = cast_to(e, n->in[GRAD_SCALE], x->dtype, r.compute);
+        struct value *scale = emit_cast_from(e, n->in[GRAD_SCALE], x->dtype, r.compute);
 
         g = emit(e, "Mul", "", 2, dy, emit_reshape(e, scale, x->rank - r.axis, x->dims + r.axis));
         out[1] = emit(e, "ReduceSum", over, 2, emit(e, "Mul", "", 2, dy, xhat), of_all);
@@ -303,9 +298,9 @@ static bool spell_out(struct emitter *e, const struct node *n, const struct tens
     out[0] = emit(e, "ReduceMean", over, 2, emit(e, "Mul", "", 2, g, xhat), of_rows);
     out[0] = emit(e, "Add", "", 2, emit(e, "ReduceMean", over, 2, g, of_rows), emit(e, "Mul", "", 2, xhat, out[0]));
     out[0] = emit(e, "Mul", "", 2, emit(e, "Sub", "", 2, g, out[0]), n->in[GRAD_INVSTD]);
-    out[0] = cast_to(e, out[0], r.compute, x->dtype);
+    out[0] = emit_cast_from(e, out[0], r.compute, x->dtype);
     for (int k = 1; k <= 2 && in[GRAD_SCALE]; k++)
-        out[k] = cast_to(e, emit_reshape(e, out[k], 1, &r.n), r.compute, x->dtype);
+        out[k] = emit_cast_from(e, emit_reshape(e, out[k], 1, &r.n), r.compute, x->dtype);
     return !e->failed;
 }
 
@@ -329,7 +324,7 @@ static const struct op op_grad = {
 /* x - mean, and xhat, in the type of X. */
 static struct value *centred(struct emitter *e, const struct tensor *x, struct value *const *in)
 {
-    return emit(e, "Sub", NULL, 2, in[GRAD_X], cast_to(e, in[GRAD_MEAN], dtype_compute(x->dtype), x->dtype));
+    return emit(e, "Sub", NULL, 2, in[GRAD_X], emit_cast_from(e, in[GRAD_MEAN], dtype_compute(x->dtype), x->dtype));
 }
 
 /* What comes back through the outputs Mean, dMean / n for each element of the row, and InvStdDev, -dInvStdDev *
@@ -347,13 +342,13 @@ static void statistics_gradient(struct backward *b, struct value *const *in)
 
         if (!g)
             continue;
-        g = cast_to(e, g, k < KEPT_MEAN ? a->stash : r.compute, x->dtype);
+        g = emit_cast_from(e, g, k < KEPT_MEAN ? a->stash : r.compute, x->dtype);
         g = emit(e, "Mul", NULL, 2, g, emit_scalar(e, x->dtype, (mean ? 1 : -1) / (double)r.n));
         if (mean) {
             give(b, X, emit(e, "Expand", NULL, 2, g, emit_ints(e, x->rank, x->dims)));
             continue;
         }
-        invstd = cast_to(e, in[GRAD_INVSTD], r.compute, x->dtype);
+        invstd = emit_cast_from(e, in[GRAD_INVSTD], r.compute, x->dtype);
         for (int power = 0; power < 3; power++)
             g = emit(e, "Mul", NULL, 2, g, invstd);
         give(b, X, emit(e, "Mul", NULL, 2, centred(e, x, in), g));
@@ -386,7 +381,7 @@ static bool general_gradient(struct backward *b, struct value *const *in)
                  (struct value *[]){ g, in[GRAD_X], NULL, in[GRAD_MEAN], in[GRAD_INVSTD] });
     give(b, X, d);
     if (wants(b, SCALE)) {
-        struct value *invstd = cast_to(e, in[GRAD_INVSTD], dtype_compute(x->dtype), x->dtype);
+        struct value *invstd = emit_cast_from(e, in[GRAD_INVSTD], dtype_compute(x->dtype), x->dtype);
 
         g = emit(e, "Mul", NULL, 2, centred(e, x, in), invstd);
         give_unbroadcast(b, SCALE, emit(e, "Mul", NULL, 2, in[GRAD_Y], g));

@@ -216,6 +216,8 @@ bool emit_private(struct emitter *e, const struct op *op, const void *attrs, int
 struct value *emit_scalar(struct emitter *e, enum dtype dtype, double value);
 struct value *emit_constant(struct emitter *e, const struct tensor *type, const void *data); /* which is copied */
 struct value *emit_cast(struct emitter *e, struct value *v, enum dtype to);
+/* v itself where both types are the same. */
+struct value *emit_cast_from(struct emitter *e, struct value *v, enum dtype from, enum dtype to);
 struct value *emit_ints(struct emitter *e, int count, const int64_t *v); /* a vector of int64 */
 /* v with these dimensions, of which any may be 0. */
 struct value *emit_reshape(struct emitter *e, struct value *v, int rank, const int64_t *dims);

@@ -20,11 +20,6 @@ static struct value *column(struct emitter *e, struct value *x)
     return emit(e, "Unsqueeze", "", 2, x, emit_ints(e, 1, &last));
 }
 
-static struct value *cast_to(struct emitter *e, struct value *v, enum dtype from, enum dtype to)
-{
-    return from == to ? v : emit_cast(e, v, to);
-}
-
 static int taps(const struct sampler *s)
 {
     return s->mode == SAMPLE_LINEAR ? 2 : s->mode == SAMPLE_NEAREST ? 1 : MOST_TAPS;
@@ -117,7 +112,8 @@ struct value *emit_samples(struct emitter *e, const struct sampler *s, const str
 {
     const enum dtype wide = v->compute == F64 ? F64 : v->places; /* that weights are computed in */
     const int64_t plane = dims_product(s->dims, 0, s->rank), count = sample_elements(s);
-    struct value *at = countable(e, cast_to(e, v->at, v->places, wide), wide), *below, *where, *there, *w = NULL, *y;
+    struct value *at = countable(e, emit_cast_from(e, v->at, v->places, wide), wide), *below, *where, *there, *w = NULL,
+                 *y;
 
     if (!plane)
         return emit_zeros(e, v->compute, 3, (int64_t[]){ v->batch, v->channels, v->points });
@@ -129,7 +125,7 @@ struct value *emit_samples(struct emitter *e, const struct sampler *s, const str
     y = emit(e, "GatherND", "batch_dims=1", 2, emit(e, "Transpose", "perm=[0,2,1]", 1, y), where);
     y = emit_reshape(e, y, 4, (int64_t[]){ v->batch, v->points, count, v->channels });
     if (s->mode != SAMPLE_NEAREST)
-        w = cast_to(e, weights(e, s, emit(e, "Sub", "", 2, at, below), wide), wide, v->compute);
+        w = emit_cast_from(e, weights(e, s, emit(e, "Sub", "", 2, at, below), wide), wide, v->compute);
     if (there)
         w = w ? emit(e, "Where", "", 3, there, w, emit_scalar(e, v->compute, 0)) : emit_cast(e, there, v->compute);
     if (w) {

@@ -20,7 +20,6 @@ enum {
 };
 
 struct segments {
-    struct rewrite *w;
     struct graph *graph;
     const struct forward_part *forward;
     struct report *report;
@@ -74,7 +73,7 @@ static void find_reads(struct segments *s)
         }
 }
 
-/* What a value costs lies in memory from its node to the last one that reads it. */
+/* A value lies in memory from its node to the last one that reads it: added behind the one, taken off behind the other. */
 static void add_up(struct segments *s)
 {
     const struct graph *g = s->graph;
@@ -82,14 +81,19 @@ static void add_up(struct segments *s)
     for (size_t k = 0; k < s->nodes; k++)
         for (int o = 0; o < g->nodes[k]->slots; o++) {
             const struct value *v = g->nodes[k]->out[o];
+            const size_t behind = v ? (size_t)(s->last[v->id] + 1) : 0;
 
-            if (!v)
+            if (!v || s->kept[v->id])
                 continue;
-            if (s->back[v->id] && !s->kept[v->id])
+            if (s->back[v->id])
                 s->saved[k] += bytes_of(s, v);
-            for (int at = (int)k + 1; at <= s->last[v->id] && !s->kept[v->id]; at++)
-                s->crossing[at] += bytes_of(s, v);
+            if (behind > k + 1)
+                s->crossing[k + 1] += bytes_of(s, v);
+            if (behind > k + 1 && behind < s->nodes)
+                s->crossing[behind] -= bytes_of(s, v);
         }
+    for (size_t k = 1; k < s->nodes; k++)
+        s->crossing[k] += s->crossing[k - 1];
 }
 
 /* -- where to cut -- */
@@ -292,8 +296,7 @@ bool pass_segments(struct rewrite *w)
 {
     struct graph *g = w->graph;
     struct report *r = w->c->report;
-    struct segments s = { .w = w,
-                          .graph = g,
+    struct segments s = { .graph = g,
                           .forward = w->forward,
                           .report = r,
                           .nodes = w->forward->nodes,

@@ -10,7 +10,7 @@
  * ("rate_factor none"), so that a line always has a counterpart;
  *
  * neither told nor refused, as results do not depend on it: how many epochs there are to be (more may follow) and
- * initial_epoch (the checkpoint knows how many lie behind), threads, memory and seconds, what is written where (model,
+ * initial_epoch (the checkpoint knows how many lie behind), threads, memory and seconds, --recompute, what is written where (model,
  * history, logs, figure, profile, metadata), when checkpoints come, what is said. Nor, in a loop of one's own, the
  * learning rate, which is part of the state, and weights of samples, which come with each batch. */
 #ifndef KILN_TRAIN_CHECKPOINT_ABOUT_H

@@ -1,5 +1,4 @@
 #include "train/training_info.h"
-#include "base/map.h"
 #include "data/element.h"
 #include "model/message.h"
 #include "train/edit.h"
@@ -14,32 +13,38 @@ static Onnx__TrainingInfoProto *info_of(const struct training_info *t, size_t k)
 
 /* -- state -- */
 
-static Onnx__TensorProto *initializer_of(const Onnx__GraphProto *g, const char *name)
+/* The initializers of a graph, which may be NULL, by name: the first of several. */
+static bool list_initializers(struct map *to, const Onnx__GraphProto *g, struct budget *b, struct report *r)
 {
-    for (size_t k = 0; g && k < g->n_initializer; k++)
-        if (strcmp(or_empty(g->initializer[k]->name), name) == 0)
-            return g->initializer[k];
-    return NULL;
+    map_init(to, b);
+    for (size_t k = g ? g->n_initializer : 0; k-- > 0;) {
+        void **slot = map_put(to, or_empty(g->initializer[k]->name), r);
+
+        if (!slot)
+            return false;
+        *slot = g->initializer[k];
+    }
+    return true;
 }
 
-static struct info_state *state_of(const struct training_info *t, const char *name, size_t info)
+struct info_state *training_info_state(const struct training_info *t, const char *name, size_t info)
 {
-    for (size_t k = 0; k < t->states; k++)
-        if ((t->state[k].info == info || t->state[k].info == INFO_MAIN) && strcmp(t->state[k].name, name) == 0)
-            return &t->state[k];
-    return NULL;
+    struct info_state *main = map_get(&t->names[0], name);
+
+    return main ? main : map_get(&t->names[1 + info], name);
 }
 
 /* A copy of the initializer that something is assigned to. */
-static bool add_state(struct training_info *t, const char *name, size_t info, const char *where, struct report *r)
+static bool add_state(struct training_info *t, const struct map *initializers, const char *name, size_t info,
+                      const char *where, struct report *r)
 {
-    const Onnx__ModelProto *p = t->model->proto;
-    Onnx__TensorProto *main = initializer_of(p->graph, name), *own = initializer_of(info_of(t, info)->algorithm, name);
+    Onnx__TensorProto *main = map_get(&initializers[0], name), *own = map_get(&initializers[1 + info], name);
     struct info_state *s = &t->state[t->states];
     struct tensor initial;
     size_t bytes;
+    void **slot;
 
-    if (state_of(t, name, info))
+    if (training_info_state(t, name, info))
         return true;
     if (!main == !own)
         return fail(r, KILN_BAD_MODEL, where,
@@ -54,8 +59,10 @@ static bool add_state(struct training_info *t, const char *name, size_t info, co
     bytes = tensor_bytes(&initial) ? (size_t)tensor_bytes(&initial) : 1;
     *s = (struct info_state){ name, main ? INFO_MAIN : info, initial, arena_alloc(&t->arena, bytes, r) };
     s->value.data = arena_alloc(&t->arena, bytes, r);
-    if (!s->value.data || !s->next)
+    slot = map_put(&t->names[main ? 0 : 1 + info], name, r);
+    if (!s->value.data || !s->next || !slot)
         return false;
+    *slot = s;
     memcpy(s->value.data, initial.data, (size_t)tensor_bytes(&initial));
     t->states++;
     return true;
@@ -89,72 +96,102 @@ static bool check_keys(const struct training_info *t, struct report *r)
     return ok;
 }
 
-static bool add_states(struct training_info *t, struct report *r)
+static bool add_states_of(struct training_info *t, const struct map *initializers, size_t k, struct report *r)
 {
-    size_t most = 0;
+    const Onnx__TrainingInfoProto *info = info_of(t, k);
+    char where[64];
     bool ok = true;
 
-    for (size_t k = 0; k < t->count; k++)
-        most += info_of(t, k)->n_update_binding + info_of(t, k)->n_initialization_binding;
-    t->state = arena_array(&t->arena, most, sizeof *t->state, r);
-    for (size_t k = 0; t->state && ok && k < t->count; k++) {
-        const Onnx__TrainingInfoProto *info = info_of(t, k);
-        char where[64];
+    snprintf(where, sizeof where, "training_info[%zu]", k);
+    for (size_t n = 0; ok && n < info->n_update_binding; n++)
+        ok = add_state(t, initializers, or_empty(info->update_binding[n]->key), k, where, r);
+    for (size_t n = 0; ok && n < info->n_initialization_binding; n++)
+        ok = add_state(t, initializers, or_empty(info->initialization_binding[n]->key), k, where, r);
+    return ok;
+}
 
-        snprintf(where, sizeof where, "training_info[%zu]", k);
-        for (size_t n = 0; ok && n < info->n_update_binding; n++)
-            ok = add_state(t, or_empty(info->update_binding[n]->key), k, where, r);
-        for (size_t n = 0; ok && n < info->n_initialization_binding; n++)
-            ok = add_state(t, or_empty(info->initialization_binding[n]->key), k, where, r);
+static bool add_states(struct training_info *t, struct report *r)
+{
+    struct map *initializers = arena_array(&t->arena, 1 + t->count, sizeof *initializers, r);
+    size_t most = 0;
+    bool ok;
+
+    t->names = arena_array(&t->arena, 1 + t->count, sizeof *t->names, r);
+    if (!initializers || !t->names)
+        return false;
+    ok = list_initializers(&initializers[0], t->model->proto->graph, &t->budget, r);
+    map_init(&t->names[0], &t->budget);
+    for (size_t k = 0; k < t->count; k++) {
+        most += info_of(t, k)->n_update_binding + info_of(t, k)->n_initialization_binding;
+        ok = list_initializers(&initializers[1 + k], info_of(t, k)->algorithm, &t->budget, r) && ok;
+        map_init(&t->names[1 + k], &t->budget);
     }
+    t->state = arena_array(&t->arena, most, sizeof *t->state, r);
+    for (size_t k = 0; t->state && ok && k < t->count; k++)
+        ok = add_states_of(t, initializers, k, r);
+    for (size_t k = 0; k <= t->count; k++)
+        map_release(&initializers[k]);
     return t->state && ok;
 }
 
 /* -- graphs that are run -- */
 
-static size_t output_place(const struct graph *g, const char *name)
+/* All that must be given: what has a default is no state, and what nothing reads need not be there. */
+static bool list_sources(struct training_info *t, struct info_run *run, size_t info, struct report *r)
 {
-    size_t k = 0;
+    const struct graph *g = run->model->graph;
 
-    while (k < g->output_count && strcmp(g->outputs[k]->name, name) != 0)
-        k++;
-    return k;
+    run->source = arena_array(&t->arena, g->input_count, sizeof *run->source, r);
+    for (; run->source && run->sources < g->input_count; run->sources++)
+        run->source[run->sources] =
+            (struct info_source){ g->inputs[run->sources], training_info_state(t, g->inputs[run->sources]->name, info),
+                                  0 };
+    return run->source;
 }
 
-static bool set_states(const struct training_info *t, const struct info_run *run, size_t info, struct report *r)
+static bool list_bindings(struct training_info *t, struct info_run *run, size_t info,
+                          Onnx__StringStringEntryProto *const *binding, struct report *r)
 {
-    for (size_t k = 0; k < t->states; k++) {
-        const struct info_state *s = &t->state[k];
-        const struct value *v = s->info == INFO_MAIN || s->info == info ? graph_find(run->model->graph, s->name) : NULL;
+    const struct graph *g = run->model->graph;
+    struct map outputs;
+    bool ok;
 
-        if (v && v->is_input && !session_set(run->session, v, &s->value, r))
-            return false;
+    run->binding = arena_array(&t->arena, run->bindings, sizeof *run->binding, r);
+    run->bound = arena_array(&t->arena, g->output_count, sizeof *run->bound, r);
+    map_init(&outputs, &t->budget);
+    ok = run->binding && run->bound;
+    for (size_t k = g->output_count; ok && k-- > 0;) {
+        void **slot = map_put(&outputs, g->outputs[k]->name, r);
+
+        ok = slot;
+        if (ok)
+            *slot = (void *)(uintptr_t)(k + 1);
     }
-    return true;
+    for (size_t n = 0; ok && n < run->bindings; n++) {
+        const size_t output = (size_t)(uintptr_t)map_get(&outputs, or_empty(binding[n]->value)) - 1;
+
+        run->binding[n] = (struct info_binding){ training_info_state(t, or_empty(binding[n]->key), info), output };
+        run->bound[output] = true;
+    }
+    map_release(&outputs);
+    return ok;
 }
 
 static bool start(struct training_info *t, struct info_run *run, size_t info, bool initialization,
                   const struct session_options *o, struct report *r)
 {
     const Onnx__TrainingInfoProto *p = info_of(t, info);
-    Onnx__StringStringEntryProto **binding = initialization ? p->initialization_binding : p->update_binding;
 
     run->bindings = initialization ? p->n_initialization_binding : p->n_update_binding;
     if (initialization ? !p->initialization : !p->algorithm && !run->bindings)
         return !run->bindings ||
                fail(r, KILN_BAD_MODEL, "training_info", "there is an initialization_binding, and no initialization");
     run->model = info_graph(t, info, initialization, r);
-    run->binding = arena_array(&t->arena, run->bindings, sizeof *run->binding, r);
-    if (!run->model || !run->binding)
+    if (!run->model || !list_sources(t, run, info, r) ||
+        !list_bindings(t, run, info, initialization ? p->initialization_binding : p->update_binding, r))
         return false;
-    for (size_t n = 0; n < run->bindings; n++) {
-        const struct info_state *s = state_of(t, or_empty(binding[n]->key), info);
-
-        run->binding[n] = (struct info_binding){ (size_t)(s - t->state),
-                                                 output_place(run->model->graph, or_empty(binding[n]->value)) };
-    }
     run->session = session_new(run->model->graph, o, r);
-    return run->session && set_states(t, run, info, r);
+    return run->session;
 }
 
 static bool start_all(struct training_info *t, const struct session_options *o, struct report *r)
@@ -171,66 +208,70 @@ static bool start_all(struct training_info *t, const struct session_options *o, 
             return false;
         if (run->session && !options.pool)
             options.pool = run->session->engine.pool;
-        if (k % 2 && run->session && run->model->graph->input_count > 0)
-            for (size_t i = 0; i < run->model->graph->input_count; i++)
-                if (!state_of(t, run->model->graph->inputs[i]->name, k / 2))
-                    return fail(r, KILN_BAD_MODEL, "training_info", "an initialization has the input '%s'",
-                                run->model->graph->inputs[i]->name);
+        for (size_t i = 0; k % 2 && i < run->sources; i++)
+            if (!run->source[i].state)
+                return fail(r, KILN_BAD_MODEL, "training_info", "an initialization has the input '%s'",
+                            run->source[i].value->name);
     }
     return t->initialization && t->algorithm;
 }
 
 /* -- inputs and results -- */
 
-static bool note_input(struct training_info *t, const struct value *v, struct report *r)
+/* Each name once. */
+static bool note_input(struct training_info *t, struct map *known, struct info_source *s, struct report *r)
 {
-    for (size_t k = 0; k < t->inputs; k++)
-        if (strcmp(t->input[k]->name, v->name) == 0)
-            return same_type(&t->input[k]->type, &v->type) ||
-                   fail(r, KILN_BAD_MODEL, "training_info", "two algorithms declare input '%s', as different types",
-                        v->name);
-    t->input[t->inputs++] = v;
+    void **slot = map_put(known, s->value->name, r);
+
+    if (!slot)
+        return false;
+    if (!*slot) {
+        t->input[t->inputs++] = s->value;
+        *slot = (void *)(uintptr_t)t->inputs;
+    }
+    s->input = (size_t)(uintptr_t)*slot - 1;
+    return same_type(&t->input[s->input]->type, &s->value->type) ||
+           fail(r, KILN_BAD_MODEL, "training_info", "two algorithms declare input '%s', as different types",
+                s->value->name);
+}
+
+/* In two rounds: the main graph's inputs come first. */
+static bool note_inputs(struct training_info *t, const struct map *of_main, struct map *known, bool main,
+                        struct report *r)
+{
+    for (size_t k = 0; k < t->count; k++) {
+        struct info_run *run = &t->algorithm[k];
+
+        for (size_t i = 0; i < run->sources; i++) {
+            const struct value *v = run->source[i].value;
+
+            if (!run->source[i].state && map_has(of_main, v->name) == main && !note_input(t, known, &run->source[i], r))
+                return false;
+        }
+    }
     return true;
 }
 
-static bool of_main_graph(const struct training_info *t, const char *name)
-{
-    const Onnx__GraphProto *g = t->model->proto->graph;
-
-    for (size_t k = 0; k < g->n_input; k++)
-        if (strcmp(or_empty(g->input[k]->name), name) == 0)
-            return true;
-    return false;
-}
-
-/* In two rounds: those of the main graph come first. */
 static bool list_inputs(struct training_info *t, struct report *r)
 {
+    const Onnx__GraphProto *g = t->model->proto->graph;
+    struct map of_main, known;
     size_t most = 0;
+    bool ok = true;
 
     for (size_t k = 0; k < t->count; k++)
-        most += t->algorithm[k].session ? t->algorithm[k].model->graph->input_count : 0;
+        most += t->algorithm[k].sources;
     t->input = arena_array(&t->arena, most, sizeof *t->input, r);
-    for (int main = 1; t->input && main >= 0; main--) {
-        for (size_t k = 0; k < t->count; k++) {
-            const struct graph *g = t->algorithm[k].session ? t->algorithm[k].model->graph : NULL;
-
-            for (size_t i = 0; g && i < g->input_count; i++)
-                if (!state_of(t, g->inputs[i]->name, k) && of_main_graph(t, g->inputs[i]->name) == main &&
-                    !note_input(t, g->inputs[i], r))
-                    return false;
-        }
-        t->main_inputs = main ? t->inputs : t->main_inputs;
-    }
-    return t->input;
-}
-
-static bool is_bound(const struct info_run *run, size_t output)
-{
-    for (size_t n = 0; n < run->bindings; n++)
-        if (run->binding[n].output == output)
-            return true;
-    return false;
+    map_init(&of_main, &t->budget);
+    map_init(&known, &t->budget);
+    for (size_t k = 0; ok && k < g->n_input; k++)
+        ok = map_put(&of_main, or_empty(g->input[k]->name), r);
+    ok = ok && t->input && note_inputs(t, &of_main, &known, true, r);
+    t->main_inputs = t->inputs;
+    ok = ok && note_inputs(t, &of_main, &known, false, r);
+    map_release(&of_main);
+    map_release(&known);
+    return ok;
 }
 
 static bool list_results(struct training_info *t, struct report *r)
@@ -242,7 +283,7 @@ static bool list_results(struct training_info *t, struct report *r)
     t->result = arena_array(&t->arena, most, sizeof *t->result, r);
     for (size_t k = 0; t->result && k < t->count; k++)
         for (size_t o = 0; t->algorithm[k].session && o < t->algorithm[k].model->graph->output_count; o++)
-            if (!is_bound(&t->algorithm[k], o))
+            if (!t->algorithm[k].bound[o])
                 t->result[t->results++] = (struct info_result){ t->algorithm[k].model->graph->outputs[o]->name, k, o };
     return t->result;
 }
@@ -287,6 +328,8 @@ void training_info_free(struct training_info *t)
     /* Back to the first one, whose threads are the others', too. */
     for (size_t k = t->initialization && t->algorithm ? 2 * t->count : 0; k-- > 0;)
         release_run(k % 2 ? &t->initialization[k / 2] : &t->algorithm[k / 2]);
+    for (size_t k = 0; t->names && k <= t->count; k++)
+        map_release(&t->names[k]);
     model_free((struct model *)(uintptr_t)t->model);
     arena_release(&t->arena);
     budget_free(&unlimited, t); /* not charged to the budget that it holds */
@@ -327,10 +370,10 @@ static bool take(struct info_state *s, const struct tensor *update, const char *
 }
 
 /* What was put together becomes the value, and the value before is kept. */
-static void exchange(struct training_info *t, const struct info_run *run)
+static void exchange(const struct info_run *run)
 {
     for (size_t n = 0; n < run->bindings; n++) {
-        struct info_state *s = &t->state[run->binding[n].state];
+        struct info_state *s = run->binding[n].state;
         void *before = s->value.data;
 
         s->value.data = s->next;
@@ -339,22 +382,22 @@ static void exchange(struct training_info *t, const struct info_run *run)
 }
 
 /* What comes is put together first, and then assigned. */
-static bool assign(struct training_info *t, const struct info_run *run, const char *where, struct report *r)
+static bool assign(const struct info_run *run, const char *where, struct report *r)
 {
     for (size_t n = 0; n < run->bindings; n++)
-        if (!take(&t->state[run->binding[n].state], session_output(run->session, run->binding[n].output), where, r))
+        if (!take(run->binding[n].state, session_output(run->session, run->binding[n].output), where, r))
             return false;
-    exchange(t, run);
+    exchange(run);
     return true;
 }
 
-static bool give_inputs(const struct training_info *t, const struct info_run *run, const struct tensor *x,
-                        struct report *r)
+static bool give_inputs(const struct info_run *run, const struct tensor *x, struct report *r)
 {
-    for (size_t k = 0; k < t->inputs; k++) {
-        const struct value *v = graph_find(run->model->graph, t->input[k]->name);
+    for (size_t k = 0; k < run->sources; k++) {
+        const struct info_source *s = &run->source[k];
+        const struct tensor *from = s->state ? &s->state->value : &x[s->input];
 
-        if (v && v->is_input && !session_set(run->session, v, &x[k], r))
+        if (!session_set(run->session, s->value, from, r))
             return false;
     }
     return true;
@@ -366,8 +409,7 @@ static bool run_one(struct training_info *t, size_t k, bool initialization, cons
     char where[64];
 
     snprintf(where, sizeof where, "training_info[%zu]", k);
-    return !run->session || (set_states(t, run, k, r) && (initialization || give_inputs(t, run, x, r)) &&
-                             session_run(run->session, r) && assign(t, run, where, r));
+    return !run->session || (give_inputs(run, x, r) && session_run(run->session, r) && assign(run, where, r));
 }
 
 bool training_info_initialize(struct training_info *t, struct report *r)
@@ -384,7 +426,7 @@ bool training_info_step(struct training_info *t, const struct tensor *x, struct 
     for (size_t k = 0; k < t->count; k++)
         if (!run_one(t, k, false, x, r)) {
             while (k-- > 0) /* nothing is assigned to twice in a step: the values before are all there */
-                exchange(t, &t->algorithm[k]);
+                exchange(&t->algorithm[k]);
             return false;
         }
     t->steps++;
@@ -396,14 +438,28 @@ const struct tensor *training_info_result(const struct training_info *t, size_t 
     return session_output(t->algorithm[t->result[k].info].session, t->result[k].output);
 }
 
-ptrdiff_t training_info_find(const struct training_info *t, const char *name)
+const struct info_state *training_info_find(const struct training_info *t, const char *name)
 {
-    ptrdiff_t found = -1;
+    const struct info_state *found = NULL;
 
-    for (size_t k = t->states; k-- > 0;)
-        if (strcmp(t->state[k].name, name) == 0 && (found < 0 || t->state[found].info != INFO_MAIN))
-            found = (ptrdiff_t)k;
+    for (size_t k = 0; k <= t->count && !found; k++)
+        found = map_get(&t->names[k], name);
     return found;
+}
+
+/* What the algorithm's own initializers have become. */
+static bool export_algorithm(const struct training_info *t, struct edit *e, const Onnx__TrainingInfoProto *info,
+                             size_t k)
+{
+    bool ok = true;
+
+    for (size_t n = 0; ok && info->algorithm && n < info->algorithm->n_initializer; n++) {
+        Onnx__TensorProto *to = info->algorithm->initializer[n];
+        const struct info_state *s = map_get(&t->names[1 + k], or_empty(to->name));
+
+        ok = !s || edit_tensor(e, to, &s->value);
+    }
+    return ok;
 }
 
 struct model *training_info_export(const struct training_info *t, struct report *r)
@@ -412,14 +468,11 @@ struct model *training_info_export(const struct training_info *t, struct report 
     struct edit e;
     bool ok = m && edit_begin(&e, m, r);
 
-    for (size_t k = 0; ok && k < t->states; k++) {
-        const struct info_state *s = &t->state[k];
-        Onnx__TensorProto *to = s->info == INFO_MAIN
-                                    ? edit_initializer(&e, s->name)
-                                    : initializer_of(m->proto->training_info[s->info]->algorithm, s->name);
-
-        ok = edit_tensor(&e, to, &s->value);
-    }
+    for (size_t k = 0; ok && k < t->states; k++)
+        ok = t->state[k].info != INFO_MAIN ||
+             edit_tensor(&e, edit_initializer(&e, t->state[k].name), &t->state[k].value);
+    for (size_t k = 0; ok && k < t->count; k++)
+        ok = export_algorithm(t, &e, m->proto->training_info[k], k);
     if (m && edit_end(&e) && ok)
         return m;
     model_free(m);

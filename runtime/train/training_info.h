@@ -6,6 +6,7 @@
 #ifndef KILN_TRAIN_TRAINING_INFO_H
 #define KILN_TRAIN_TRAINING_INFO_H
 
+#include "base/map.h"
 #include "model/model.h"
 #include "run/session.h"
 
@@ -24,8 +25,16 @@ struct info_run {
     struct session *session;
     size_t bindings;
     struct info_binding {
-        size_t state, output; /* places in the training's states, and in the session's outputs */
+        struct info_state *state;
+        size_t output; /* of the session's */
     } * binding;
+    size_t sources; /* where the graph's inputs come from */
+    struct info_source {
+        const struct value *value;
+        const struct info_state *state; /* NULL: from input `input` of the training */
+        size_t input;
+    } * source;
+    bool *bound; /* by output: something is assigned from it */
 };
 
 struct training_info {
@@ -39,7 +48,8 @@ struct training_info {
     size_t main_inputs;
     size_t states;
     struct info_state *state;
-    size_t results; /* outputs of algorithms that nothing is assigned from, such as losses */
+    struct map *names; /* [1 + count] to the states of the main graph, and of each algorithm */
+    size_t results;    /* outputs of algorithms that nothing is assigned from, such as losses */
     struct info_result {
         const char *name;
         size_t info, output;
@@ -58,8 +68,10 @@ bool training_info_initialize(struct training_info *t, struct report *r);
 bool training_info_step(struct training_info *t, const struct tensor *x, struct report *r);
 /* Result k of the latest step. */
 const struct tensor *training_info_result(const struct training_info *t, size_t k);
-/* The place of a state; -1: there is none of that name. Of several the main graph's, then the first. */
-ptrdiff_t training_info_find(const struct training_info *t, const char *name);
+/* NULL: there is none of that name. Of several the main graph's, then the first. */
+const struct info_state *training_info_find(const struct training_info *t, const char *name);
+/* What the graphs of a training_info call so: the main graph's, or its algorithm's own. */
+struct info_state *training_info_state(const struct training_info *t, const char *name, size_t info);
 /* The model with the values that the state has now; not built. */
 struct model *training_info_export(const struct training_info *t, struct report *r);
 

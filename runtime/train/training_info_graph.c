@@ -62,43 +62,28 @@ static void take_initialization(struct making *k)
 
 /* -- what comes in -- */
 
-static const struct info_state *state_of(const struct making *k, const char *name)
-{
-    for (size_t s = 0; s < k->t->states; s++) {
-        const struct info_state *state = &k->t->state[s];
-
-        if ((state->info == INFO_MAIN || state->info == k->number) && strcmp(state->name, name) == 0)
-            return state;
-    }
-    return NULL;
-}
-
-static bool is_input(const Onnx__GraphProto *g, const char *name)
-{
-    for (size_t k = 0; k < g->n_input; k++)
-        if (strcmp(or_empty(g->input[k]->name), name) == 0)
-            return true;
-    return false;
-}
-
 /* The state is no initializer of the graph that is run, but an input. */
 static bool release_states(struct making *k)
 {
     struct budget *b = &k->model->budget;
     Onnx__GraphProto *g = k->model->proto->graph;
     size_t kept = 0, room = g->n_input;
+    struct map inputs;
     bool ok = true;
 
+    map_init(&inputs, b);
+    for (size_t n = 0; ok && n < g->n_input; n++)
+        ok = map_put(&inputs, or_empty(g->input[n]->name), k->report);
     for (size_t n = 0; n < g->n_initializer; n++) {
         Onnx__TensorProto *p = g->initializer[n];
-        const struct info_state *s = state_of(k, or_empty(p->name));
+        const struct info_state *s = training_info_state(k->t, or_empty(p->name), k->number);
         Onnx__ValueInfoProto *v = NULL;
 
         if (!s || !ok) {
             g->initializer[kept++] = p;
             continue;
         }
-        if (!is_input(g, s->name)) {
+        if (!map_has(&inputs, s->name)) {
             v = value_info_of(s->name, &s->value, b, k->report);
             ok = v && budget_grow(b, &g->input, &room, g->n_input + 1, sizeof *g->input, k->report);
             if (ok)
@@ -109,48 +94,62 @@ static bool release_states(struct making *k)
         message_free(p, b);
     }
     g->n_initializer = kept;
+    map_release(&inputs);
     return ok;
 }
 
 /* -- what comes out -- */
 
-static Onnx__ValueInfoProto **output_of(Onnx__ValueInfoProto **list, size_t count, const char *name)
+static bool list_outputs(struct map *to, const Onnx__GraphProto *g, struct report *r)
 {
-    for (size_t k = 0; k < count; k++)
-        if (list[k] && strcmp(or_empty(list[k]->name), name) == 0)
-            return &list[k];
-    return NULL;
+    for (size_t k = 0; g && k < g->n_output; k++)
+        if (!map_put(to, or_empty(g->output[k]->name), r))
+            return false;
+    return true;
 }
 
-/* Of the main graph's outputs those are left that something is assigned from. */
-static bool choose_outputs(struct making *k)
+/* Something is assigned from outputs alone; *used: from these. */
+static bool check_bindings(struct making *k, struct map *used)
 {
-    struct budget *b = &k->model->budget;
-    Onnx__GraphProto *g = k->model->proto->graph, *a = k->initialization ? NULL : k->info->algorithm;
+    const Onnx__GraphProto *a = k->initialization ? NULL : k->info->algorithm;
     Onnx__StringStringEntryProto **binding =
         k->initialization ? k->info->initialization_binding : k->info->update_binding;
     const size_t bindings = k->initialization ? k->info->n_initialization_binding : k->info->n_update_binding;
-    size_t kept = 0;
+    struct map outputs;
+    bool ok;
 
-    for (size_t n = 0; n < bindings; n++) {
+    map_init(&outputs, &k->model->budget);
+    ok = list_outputs(&outputs, k->model->proto->graph, k->report) && list_outputs(&outputs, a, k->report);
+    for (size_t n = 0; ok && n < bindings; n++) {
         const char *name = or_empty(binding[n]->value);
 
-        if (!output_of(g->output, g->n_output, name) && !(a && output_of(a->output, a->n_output, name)))
-            return fail(k->report, KILN_BAD_MODEL, k->where, "'%s' is assigned from '%s', which is no output",
+        ok = map_has(&outputs, name)
+                 ? map_put(used, name, k->report) != NULL
+                 : fail(k->report, KILN_BAD_MODEL, k->where, "'%s' is assigned from '%s', which is no output",
                         or_empty(binding[n]->key), name);
     }
-    for (size_t o = 0; o < g->n_output && !k->initialization; o++) {
-        bool used = false;
+    map_release(&outputs);
+    return ok;
+}
 
-        for (size_t n = 0; n < bindings; n++)
-            used |= strcmp(or_empty(g->output[o]->name), or_empty(binding[n]->value)) == 0;
-        if (used)
+/* Of the main graph's outputs those are left that something is assigned from; the algorithm's all come behind. */
+static bool choose_outputs(struct making *k)
+{
+    Onnx__GraphProto *g = k->model->proto->graph, *a = k->initialization ? NULL : k->info->algorithm;
+    struct map used;
+    size_t kept = 0;
+    bool ok;
+
+    map_init(&used, &k->model->budget);
+    ok = check_bindings(k, &used);
+    for (size_t o = 0; o < g->n_output; o++)
+        if (k->initialization || !ok || map_has(&used, or_empty(g->output[o]->name)))
             g->output[kept++] = g->output[o];
         else
-            message_free(g->output[o], b);
-    }
-    g->n_output = k->initialization ? g->n_output : kept;
-    return !a || APPEND(k, g, a, output);
+            message_free(g->output[o], &k->model->budget);
+    g->n_output = kept;
+    map_release(&used);
+    return ok && (!a || APPEND(k, g, a, output));
 }
 
 /* -- all of it -- */

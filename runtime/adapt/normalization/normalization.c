@@ -283,17 +283,29 @@ static bool find_types(struct search *s, const struct program *p)
     return s->adapt->look || observe_others(s);
 }
 
+static bool find_preprocessing(struct search *s)
+{
+    struct adapt *a = s->adapt;
+    bool *preprocessing = arena_array(a->arena, s->graph->value_count, sizeof *preprocessing, a->report);
+    struct parameters p;
+
+    if (!preprocessing || !parameters_find(&p, a->model, NULL, a->arena, a->report))
+        return false;
+    for (size_t k = 0; k < p.count; k++)
+        preprocessing[p.at[k].value->id] = p.at[k].role == ROLE_CONSTANT;
+    s->preprocessing = preprocessing;
+    return true;
+}
+
 bool adapt_normalization(struct adapt *a)
 {
     struct facts facts;
-    struct parameters parameters;
-    struct search s = { .adapt = a, .graph = a->model->graph, .facts = &facts, .parameters = &parameters };
+    struct search s = { .adapt = a, .graph = a->model->graph, .facts = &facts };
     bool ok = facts_find(&facts, a) && facts_planned(&facts, a->report);
 
     s.active = facts.active;
     s.only_reader = facts.reader;
-    ok = ok && find_types(&s, facts.types) && parameters_find(&parameters, a->model, NULL, a->arena, a->report) &&
-         recover(&s);
+    ok = ok && find_types(&s, facts.types) && find_preprocessing(&s) && recover(&s);
     facts_release(&facts);
     return ok;
 }

@@ -63,7 +63,7 @@ struct search {
     struct tensor *types; /* by value id: for one sample, or as running shows, with the content of what is constant */
     const bool *active;   /* by value id: depends on the input */
     struct node const *const *only_reader; /* by value id; NULL where there are several, or the caller reads it, too */
-    const struct parameters *parameters;
+    const bool *preprocessing;             /* by value id: a constant that is done to an input before the first layer */
     const bool *bare;                 /* by value id: made by layers of which one has no bias, and only passed on */
     bool others_plain, others_biased; /* search_others */
     bool calls_told;                  /* keras_calls_find */

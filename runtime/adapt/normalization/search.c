@@ -126,11 +126,7 @@ bool search_normalised_here(const struct search *s, const struct value *x)
 
 bool search_is_preprocessing(const struct search *s, const struct value *c)
 {
-    c = expression_root(c);
-    for (size_t k = 0; k < s->parameters->count; k++)
-        if (s->parameters->at[k].value->id == c->id)
-            return s->parameters->at[k].role == ROLE_CONSTANT;
-    return false;
+    return s->preprocessing[expression_root(c)->id];
 }
 
 /* The input of a layer with weights that is its bias; -1 where it is no such layer. */

@@ -43,6 +43,16 @@ enum cpu_level cpu_level(void)
     return can < most ? can : most;
 }
 
+bool cpu_adds_products_of_bytes(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
 const char *cpu_level_name(enum cpu_level level)
 {
     return level == CPU_AVX512 ? "avx512" : level == CPU_AVX2 ? "avx2" : "base";

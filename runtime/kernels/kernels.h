@@ -293,6 +293,40 @@ struct integer_taps {
     bool add;
 };
 
+/* The same of bytes, four to a lane: c[r][l] = sum over t < runs, p < 4 * quads of a[r][at[t] + p] * b[t][p][l] for r < rows,
+ * l < vectors * lanes, where a is uint8 and b int8. Of b there are panels, each as wide as a vector, b_panel bytes apart:
+ * element p of run t and lane l in it is [t][p / 4][l][p % 4]. */
+enum { QUAD_ROWS = 6 };
+struct integer_quads {
+    const uint8_t *a[QUAD_ROWS];
+    const int64_t *at;
+    int64_t runs, quads;
+    const int8_t *b;
+    int64_t b_panel;
+    int32_t (*c)[INTEGER_COLUMNS];
+};
+
+/* c[r][l] = sum over t < 2 * pairs of x[r * x_step + at[t] + l] * w[t / 2][l][t % 2] for r < rows, l < vectors * lanes: x is
+ * uint8, w lies w_step numbers from pair to pair. */
+struct integer_columns {
+    const uint8_t *x;
+    int64_t x_step;
+    const int64_t *at;
+    const int16_t *w;
+    int64_t pairs, w_step;
+    int32_t (*c)[INTEGER_COLUMNS];
+};
+
+/* The same of sums, and then what struct quantizing makes of v = (c[r][l] + summand[l]) * scale[l], for rows that are y_row
+ * bytes apart. Vectors of summands and scales are whole. */
+struct integer_store {
+    const int32_t *summand;
+    const float *scale;
+    float zero, least, most;
+    uint8_t *y;
+    int64_t y_row;
+};
+
 /* y = min(most, max(least, round(v) + zero)), of two nearest integers the even one, and the least where v is NaN: a
  * saturated integer. Each element has a scale and a zero point, or all share one; zero points are integers, and all are
  * within 2^21. */
@@ -309,6 +343,10 @@ struct integer_kernels {
     void (*pair)(const int16_t *even, const int16_t *odd, int64_t panels, int64_t step, int16_t *y);
     void (*tile)(const struct integer_tile *t, int rows, int vectors);
     void (*taps)(const struct integer_taps *t);
+    int quad_rows, quad_vectors; /* of the two that follow, at most */
+    void (*quads)(const struct integer_quads *t, int rows, int vectors);
+    void (*columns)(const struct integer_columns *t, int rows, int vectors);
+    void (*store)(const struct integer_store *s, int32_t (*c)[INTEGER_COLUMNS], int rows, int64_t n);
     /* y[i] += w * ((x[i * step] ^ flip) - zero) */
     void (*axpy)(int32_t w, const uint8_t *x, int64_t step, uint8_t flip, int32_t zero, int32_t *y, int64_t n);
     void (*quantize_8)(const struct quantizing *q, const float *x, uint8_t *y, int64_t n);   /* v = x / scale */

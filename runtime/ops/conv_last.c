@@ -42,8 +42,7 @@ static void pack(const void *key, const struct tensor *in, const struct kernels 
     conv_last_pack(&w->c, pool, in->data, out);
 }
 
-/* A row of pixels is an image of one row. */
-static void lift(struct conv_shape *s)
+void conv_last_lift(struct conv_shape *s)
 {
     if (s->rank != 1)
         return;
@@ -89,7 +88,7 @@ static void plan_product(struct infer *i, struct product *p, const struct conv_s
     struct weights key;
 
     p->shape = *s;
-    lift(&p->shape);
+    conv_last_lift(&p->shape);
     p->fits = !is_empty(&p->shape) && conv_last_plan(&p->c, infer_kernels(i), &p->shape, pass, infer_exact(i));
     if (!p->fits) {
         p->scratch = planes_scratch(i, &p->shape, pass);

@@ -4,6 +4,8 @@
 
 #include "ops/conv.h"
 
+/* A row of pixels is an image of one row: the shape has two dimensions then. */
+void conv_last_lift(struct conv_shape *s);
 bool conv_last_infer(struct infer *i, const struct conv_attrs *a, const struct conv_extras *extras);
 bool conv_last_step(struct step *s, const struct conv_extras *extras);
 /* Of the gradient: inputs dY, X, W; outputs dX, dW, dB. */

@@ -9,9 +9,14 @@
 
 enum { A, B, A_ZERO_POINT, B_ZERO_POINT };
 
-static const struct quantized_inputs inputs = {
-    .a = A, .a_zero = A_ZERO_POINT, .b = B, .b_zero = B_ZERO_POINT, .a_name = "A", .b_name = "B", .bias = -1
-};
+static const struct quantized_inputs inputs = { .a = A,
+                                                .a_zero = A_ZERO_POINT,
+                                                .b = B,
+                                                .b_zero = B_ZERO_POINT,
+                                                .a_name = "A",
+                                                .b_name = "B",
+                                                .bias = -1,
+                                                .a_scale = -1 };
 
 static int rank(const struct node *n, int k)
 {

@@ -70,7 +70,9 @@ static bool run_pool(struct step *s, int64_t *indices)
 
     if (!pooling_shape(NULL, s->attrs, x, &shape))
         return step_error(s, "the shapes do not fit");
-    if (a->channels_last)
+    if (a->channels_last && x->dtype != F32)
+        max_pool_last_bytes(s->pool, &shape, x->dims[x->rank - 1], x->dtype == I8, x->data, s->out[Y]->data);
+    else if (a->channels_last)
         max_pool_last(s->k, s->pool, &shape, x->dims[x->rank - 1], x->data, s->out[Y]->data);
     else
         max_pool(s->k, s->pool, &shape, x->dtype, x->data, s->out[Y] ? s->out[Y]->data : s->scratch, indices);

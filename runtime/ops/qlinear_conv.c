@@ -10,11 +10,12 @@
  * onnxruntime does, to the bit. (The reference multiplies in double, and adds the zero point before it rounds: what is a
  * tie comes out on the other side, if the zero point is odd.) */
 #include "ops/cost.h"
+#include "ops/layout.h"
 #include "ops/quantized.h"
 #include "ops/rank.h"
 #include "ops/rows.h"
 
-enum { X, X_SCALE, X_ZERO_POINT, W, W_SCALE, W_ZERO_POINT, Y_SCALE, Y_ZERO_POINT, B };
+enum { X, X_SCALE, X_ZERO_POINT, W = QLINEAR_CONV_W, W_SCALE, W_ZERO_POINT, Y_SCALE, Y_ZERO_POINT, B };
 
 static const struct quantized_inputs inputs = {
     .a = X, .a_zero = X_ZERO_POINT, .b = W, .b_zero = W_ZERO_POINT, .a_name = "x", .b_name = "w", .bias = B
@@ -23,6 +24,14 @@ static const struct quantized_inputs inputs = {
 static bool parse(struct parse *p, void *attrs)
 {
     return conv_parse(p, attrs);
+}
+
+static bool channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct conv_attrs *a = attrs;
+
+    a->channels_last = (rank == 3 || rank == 4) && quantized_conv_goes_last(n, &inputs);
+    return a->channels_last;
 }
 
 static int rank(const struct node *n, int k)
@@ -35,9 +44,12 @@ static int rank(const struct node *n, int k)
 
 static bool infer(struct infer *i)
 {
+    const struct conv_attrs *a = infer_attrs(i);
     const struct tensor *w = typed_in(i, W);
 
-    return quantized_conv_infer(i, &inputs, typed_in(i, Y_ZERO_POINT)->dtype, 0) &&
+    const enum dtype y = typed_in(i, Y_ZERO_POINT)->dtype;
+
+    return (a->channels_last ? quantized_conv_last_infer(i, &inputs, y) : quantized_conv_infer(i, &inputs, y, 0)) &&
            has_one_value(i, X_SCALE, "x_scale") && has_values(i, W_SCALE, "w_scale", w->dims[0], "output channel") &&
            has_one_value(i, Y_SCALE, "y_scale") && has_one_value(i, Y_ZERO_POINT, "y_zero_point");
 }
@@ -53,13 +65,15 @@ static bool run(struct step *s)
     };
 
     quantized_again(&r, *(const float *)s->in[Y_SCALE]->data, s->in[Y_ZERO_POINT]);
-    return quantized_conv_run(s, &inputs, &r, s->scratch);
+    return ((const struct conv_attrs *)s->attrs)->channels_last ? quantized_conv_last_run(s, &inputs, &r)
+                                                                : quantized_conv_run(s, &inputs, &r, s->scratch);
 }
 
 static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
 {
-    (void)n;
-    c->flops = conv_flops(out[0], in[W]);
+    const struct tensor y = layout_onnx(((const struct conv_attrs *)n->attrs)->channels_last, out[0]);
+
+    c->flops = conv_flops(&y, in[W]);
 }
 
 /* -- test -- */
@@ -100,6 +114,8 @@ const struct op op_qlinear_conv = {
               .infer = infer,
               .run = run,
               .batch_independent = rows_of_first,
+              .channels_last = channels_last,
+              .describe = quantized_last_tell,
               .cost = cost,
               .no_gradient = "its operands are integers",
               .cases = cases },

@@ -20,9 +20,14 @@
 
 enum { A, A_SCALE, A_ZERO_POINT, B, B_SCALE, B_ZERO_POINT, Y_SCALE, Y_ZERO_POINT };
 
-static const struct quantized_inputs inputs = {
-    .a = A, .a_zero = A_ZERO_POINT, .b = B, .b_zero = B_ZERO_POINT, .a_name = "a", .b_name = "b", .bias = -1
-};
+static const struct quantized_inputs inputs = { .a = A,
+                                                .a_zero = A_ZERO_POINT,
+                                                .b = B,
+                                                .b_zero = B_ZERO_POINT,
+                                                .a_name = "a",
+                                                .b_name = "b",
+                                                .bias = -1,
+                                                .a_scale = A_SCALE };
 
 static int rank(const struct node *n, int k)
 {

@@ -34,7 +34,7 @@ bool has_rows(struct infer *i, int k, const char *name, int operand, bool column
 
 /* -- operands -- */
 
-static struct integer_operand operand_of(const struct tensor *t, const struct tensor *zero)
+struct integer_operand quantized_operand(const struct tensor *t, const struct tensor *zero)
 {
     return (struct integer_operand){ .data = t->data,
                                      .zero = zero ? zero->data : NULL,
@@ -126,6 +126,8 @@ bool quantized_product_infer(struct infer *i, const struct quantized_inputs *in,
     if (!countable(i, p, &m) || !has_rows(i, in->a_zero, "a_zero_point", in->a, false) ||
         !has_rows(i, in->b_zero, "b_zero_point", in->b, true))
         return false;
+    if (quantized_quads_infer(i, in, scratch, p))
+        return true;
     rows = aligned(integer_rows_bytes(m.rows, p->k));
     columns = (size_t)m.count * integer_columns_bytes(infer_kernels(i), p->n, p->k);
     if (packed_once(i, in->b, in->b_zero, &(struct packed){ .columns = p->n, .depth = p->k, .count = m.count },
@@ -160,14 +162,16 @@ bool quantized_product_run(struct step *s, const struct quantized_inputs *in, co
                            char *scratch)
 {
     const struct tensor *a = s->in[in->a], *b = s->in[in->b];
-    const struct integer_operand left = operand_of(a, optional_in(s, in->a_zero)),
-                                 right = operand_of(b, optional_in(s, in->b_zero));
+    const struct integer_operand left = quantized_operand(a, optional_in(s, in->a_zero)),
+                                 right = quantized_operand(b, optional_in(s, in->b_zero));
     const struct matrices m = matrices_of(a, b);
     int16_t *const rows = (int16_t *)(void *)scratch;
     struct integer_product q = { .a = rows, .b = prepared_for(s, in->b), .result = *r };
     const char *why;
     struct product p;
 
+    if (quantized_quads_run(s, in, r, scratch))
+        return true;
     if (!product_of(a, b, &p, &why))
         return step_error(s, "%s", why);
     operands_of(&q, &p, a, b);
@@ -186,23 +190,32 @@ bool quantized_product_run(struct step *s, const struct quantized_inputs *in, co
 
 /* -- convolutions -- */
 
-bool quantized_conv_infer(struct infer *i, const struct quantized_inputs *in, enum dtype y, size_t scratch)
+bool quantized_conv_shape(struct infer *i, const struct quantized_inputs *in, const struct tensor *x,
+                          struct conv_shape *s, int64_t *dims)
 {
     const struct conv_attrs *a = infer_attrs(i);
-    const struct tensor *x = typed_in(i, in->a), *w = typed_in(i, in->b);
-    int64_t dims[MAX_RANK], channels;
-    struct packed key = { .columns = 0 };
-    struct conv_shape s;
+    const struct tensor *w = typed_in(i, in->b);
+    int64_t channels;
 
-    if (!conv_check(i, a, x, w, typed_in(i, in->bias), false, &channels) || !conv_shape_read(i, a, x, w, &s) ||
+    if (!conv_check(i, a, x, w, typed_in(i, in->bias), false, &channels) || !conv_shape_read(i, a, x, w, s) ||
         !has_one_value(i, in->a_zero, "x_zero_point") ||
         !has_values(i, in->b_zero, "w_zero_point", channels, "output channel"))
         return false;
     dims[0] = x->dims[0];
     dims[1] = channels;
-    for (int d = 0; d < s.rank; d++)
-        dims[2 + d] = s.out[d];
-    if (!set_out(i, 0, y, x->rank, dims))
+    for (int d = 0; d < s->rank; d++)
+        dims[2 + d] = s->out[d];
+    return true;
+}
+
+bool quantized_conv_infer(struct infer *i, const struct quantized_inputs *in, enum dtype y, size_t scratch)
+{
+    const struct tensor *x = typed_in(i, in->a);
+    int64_t dims[MAX_RANK];
+    struct packed key = { .columns = 0 };
+    struct conv_shape s;
+
+    if (!quantized_conv_shape(i, in, x, &s, dims) || !set_out(i, 0, y, x->rank, dims))
         return false;
     key.groups = s.groups;
     key.in_channels = s.in_channels;
@@ -219,8 +232,8 @@ bool quantized_conv_run(struct step *s, const struct quantized_inputs *in, const
                         char *scratch)
 {
     const struct tensor *x = s->in[in->a], *w = s->in[in->b], *bias = optional_in(s, in->bias);
-    struct integer_conv c = { .x = operand_of(x, optional_in(s, in->a_zero)),
-                              .w = operand_of(w, optional_in(s, in->b_zero)),
+    struct integer_conv c = { .x = quantized_operand(x, optional_in(s, in->a_zero)),
+                              .w = quantized_operand(w, optional_in(s, in->b_zero)),
                               .packed = prepared_for(s, in->b),
                               .result = *r };
 

@@ -29,7 +29,8 @@ void quantized_again(struct integer_result *r, float y_scale, const struct tenso
 struct quantized_inputs {
     int a, a_zero, b, b_zero; /* of a convolution: x, and w */
     const char *a_name, *b_name;
-    int bias; /* of a convolution, -1: there is none */
+    int bias;    /* of a convolution, -1: there is none */
+    int a_scale; /* of a product; -1: there is none */
 };
 
 /* Plans the products of inputs a and b, and the memory that takes: what is in *scratch is kept free before it. */
@@ -40,8 +41,27 @@ bool has_rows(struct infer *i, int k, const char *name, int operand, bool column
 bool quantized_product_run(struct step *s, const struct quantized_inputs *in, const struct integer_result *r,
                            char *scratch);
 
+/* Of x as ONNX has it: the shape of the convolution, and the dimensions of its result. */
+bool quantized_conv_shape(struct infer *i, const struct quantized_inputs *in, const struct tensor *x,
+                          struct conv_shape *s, int64_t *dims);
 bool quantized_conv_infer(struct infer *i, const struct quantized_inputs *in, enum dtype y, size_t scratch);
 bool quantized_conv_run(struct step *s, const struct quantized_inputs *in, const struct integer_result *r,
                         char *scratch);
+
+enum { QLINEAR_CONV_W = 3 }; /* the input of QLinearConv that its weights are */
+
+/* -- channels last, and by a constant matrix (quantized_last.c): kernels/channels_last/integer.h -- */
+
+struct integer_operand quantized_operand(const struct tensor *t, const struct tensor *zero);
+/* Can a convolution be laid out so? Its weights and their zero points are constants. */
+bool quantized_conv_goes_last(const struct node *n, const struct quantized_inputs *in);
+bool quantized_conv_last_infer(struct infer *i, const struct quantized_inputs *in, enum dtype y);
+bool quantized_conv_last_run(struct step *s, const struct quantized_inputs *in, const struct integer_result *r);
+/* Plans a product so, with `scratch` kept free before it; false where it is another, or B is no constant. */
+bool quantized_quads_infer(struct infer *i, const struct quantized_inputs *in, size_t scratch, const struct product *p);
+/* False where it was not planned so. */
+bool quantized_quads_run(struct step *s, const struct quantized_inputs *in, const struct integer_result *r,
+                         char *scratch);
+void quantized_last_tell(const struct node *n, const void *plan, struct text *out);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ops/conv.h"
 #include "ops/layout.h"
 #include "ops/move.h"
+#include "ops/quantized.h"
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/signature.h"
@@ -9,7 +10,7 @@
 #include "plan/pass.h"
 #include <string.h>
 
-/* Float convolutions take and give their channels last, and so does what stands between them.
+/* Convolutions of floats, and of integers of 8 bits, take and give their channels last, and so does what stands between them.
  *
  * The nodes are walked in order. A value has up to two forms: as ONNX has it, and with its channels last. Each is made
  * where somebody first asks for it, by a Transpose of the other one: so a network of convolutions has one where its
@@ -274,6 +275,12 @@ static bool keeps_planes(const struct layout *l, const struct node *n)
            !l->wanted[n->out[0]->id];
 }
 
+/* Is there a way with channels last for this type? */
+static bool lies_last(const struct node *n, enum dtype x)
+{
+    return x == F32 || (node_is(n, &op_max_pool) && (x == I8 || x == U8));
+}
+
 /* The rank that the node has with channels last; 0 where it stays as ONNX has it. */
 static int rank_last(const struct layout *l, const struct node *n)
 {
@@ -291,12 +298,17 @@ static int rank_last(const struct layout *l, const struct node *n)
             return 0;
         return w.dtype == F32 && in_reach(w.rank) && (x.rank < 0 || x.rank == w.rank) ? w.rank : 0;
     }
+    if (node_is(n, &op_qlinear_conv)) {
+        const int rank = known_of(n->in[QLINEAR_CONV_W]).rank;
+
+        return in_reach(rank) && (x.rank < 0 || x.rank == rank) ? rank : 0;
+    }
     if (elementwise && n->slots && n->out[0])
         x.rank = known_of(n->out[0]).rank;
     for (int k = 0; k < operands; k++)
         if (n->in[k] && known_of(n->in[k]).rank < 0)
             return 0;
-    return in_reach(x.rank) && (elementwise || x.dtype == F32) && is_cheaper(l, n, x.rank) ? x.rank : 0;
+    return in_reach(x.rank) && (elementwise || lies_last(n, x.dtype)) && is_cheaper(l, n, x.rank) ? x.rank : 0;
 }
 
 /* The outputs of that rank are the other form of what they were. */
@@ -479,7 +491,7 @@ static bool take_constants(const struct rewrite *w)
 static bool has_convolution(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (node_is(g->nodes[k], &op_conv))
+        if (node_is(g->nodes[k], &op_conv) || node_is(g->nodes[k], &op_qlinear_conv))
             return true;
     return false;
 }

@@ -1,4 +1,5 @@
 #include "kernels/channels_last/pool.h"
+#include "kernels/channels_last/windows.h"
 #include "kernels/parts.h"
 #include <math.h>
 #include <string.h>
@@ -24,21 +25,6 @@ struct pool_job {
     int64_t rows;           /* of a chunk */
     int64_t blocks, chunks; /* of channels; of rows of an image */
 };
-
-/* The part of a window that lies inside: taps [from, from + count). */
-struct inside {
-    int64_t from, count;
-};
-
-static struct inside inside(const struct pool_shape *s, int d, int64_t at)
-{
-    const int64_t start = at * s->strides[d] - s->pads_begin[d], dilation = s->dilations[d];
-    const int64_t from = start < 0 ? divide_up(-start, dilation) : 0;
-    const int64_t end = start >= s->in[d] ? 0 : divide_up(s->in[d] - start, dilation);
-    const int64_t to = end < s->kernel[d] ? end : s->kernel[d];
-
-    return (struct inside){ from, to > from ? to - from : 0 };
-}
 
 /* How many elements count: those inside, or those of the padded input. */
 static int64_t counted(const struct pool_shape *s, int d, int64_t at)
@@ -194,26 +180,6 @@ static void run(struct pool *pool, struct pool_job *j, bool back)
     j->rows = j->rows < s->out[0] ? j->rows : s->out[0];
     j->chunks = divide_up(s->out[0], j->rows);
     pool_run(pool, s->planes * j->chunks, back ? spread_rows : pool_rows, j);
-}
-
-/* A row of pixels is an image of one row. */
-static struct pool_shape lifted(const struct pool_shape *s)
-{
-    struct pool_shape t = *s;
-
-    if (s->rank != 1)
-        return t;
-    t.rank = 2;
-    t.in[1] = s->in[0];
-    t.out[1] = s->out[0];
-    t.kernel[1] = s->kernel[0];
-    t.strides[1] = s->strides[0];
-    t.dilations[1] = s->dilations[0];
-    t.pads_begin[1] = s->pads_begin[0];
-    t.pads_end[1] = s->pads_end[0];
-    t.in[0] = t.out[0] = t.kernel[0] = t.strides[0] = t.dilations[0] = 1;
-    t.pads_begin[0] = t.pads_end[0] = 0;
-    return t;
 }
 
 void max_pool_last(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,

@@ -8,6 +8,9 @@
 
 void max_pool_last(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
                    const float *x, float *y);
+/* The same of int8 or uint8. */
+void max_pool_last_bytes(struct pool *pool, const struct pool_shape *s, int64_t channels, bool has_sign,
+                         const uint8_t *x, uint8_t *y);
 /* dx gets dy where x won; every element of dx is written. */
 void max_pool_last_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
                         const float *x, const float *dy, float *dx);

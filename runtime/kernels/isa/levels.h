@@ -5,7 +5,9 @@
 
 #include "kernels/isa/lanes.h"
 
-#if LANES == 16
+#if defined(DOT_PRODUCTS) /* AVX-512 with VNNI */
+#define OF_LEVEL(table) table##_vnni
+#elif LANES == 16
 #define OF_LEVEL(table) table##_avx512
 #elif LANES == 8
 #define OF_LEVEL(table) table##_avx2
@@ -31,5 +33,6 @@ TABLES(plain)
 TABLES(avx2)
 TABLES(avx512)
 #undef TABLES
+extern const struct integer_kernels integer_kernels_vnni;
 
 #endif

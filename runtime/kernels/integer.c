@@ -136,6 +136,8 @@ void integer_finish(const struct kernels *k, const struct integer_result *r, con
 
     for (int64_t c = 0; bias && c < part->columns; c++)
         sums[c] = (int32_t)((uint32_t)sums[c] + bias);
+    for (int64_t c = 0; r->column_bias && c < part->columns; c++)
+        sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)r->column_bias[part->column + c]);
     for (int64_t c = 0, n; c < part->columns; c += n) {
         const int64_t column = part->column + c, image = column / r->image, at = column % r->image;
         const int64_t to = image * r->image_step + row + at;

@@ -48,7 +48,8 @@ struct integer_result {
     int64_t image, image_step, row_step, product_step;
     int32_t *sums; /* NULL: quantised */
     uint8_t *y;
-    const int32_t *bias; /* by row of A; NULL: none */
+    const int32_t *bias;        /* by row of A; NULL: none */
+    const int32_t *column_bias; /* by column of the result; NULL: none */
     const float *a_scale, *b_scale;
     int64_t a_scales, b_scales; /* how many there are, as of zero points */
     float y_scale, zero, least, most;

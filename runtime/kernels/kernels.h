@@ -343,7 +343,10 @@ struct integer_kernels {
     void (*pair)(const int16_t *even, const int16_t *odd, int64_t panels, int64_t step, int16_t *y);
     void (*tile)(const struct integer_tile *t, int rows, int vectors);
     void (*taps)(const struct integer_taps *t);
-    int quad_rows, quad_vectors; /* of the two that follow, at most */
+    /* How many products the three that follow make in the time of one of floats; 0: fewer than one. Nothing but speed
+     * depends on it. */
+    int quad_products;
+    int quad_rows, quad_vectors; /* of tiles, at most */
     void (*quads)(const struct integer_quads *t, int rows, int vectors);
     void (*columns)(const struct integer_columns *t, int rows, int vectors);
     void (*store)(const struct integer_store *s, int32_t (*c)[INTEGER_COLUMNS], int rows, int64_t n);

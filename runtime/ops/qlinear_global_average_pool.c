@@ -12,7 +12,7 @@
 enum { X, X_SCALE, X_ZERO_POINT, Y_SCALE, Y_ZERO_POINT };
 
 struct global_pool {
-    bool channels_last; /* as the file has it */
+    bool channels_last; /* as the file has it, or a pass has laid it out */
 };
 
 static bool parse(struct parse *p, void *attrs)
@@ -22,6 +22,17 @@ static bool parse(struct parse *p, void *attrs)
     ((struct global_pool *)attrs)->channels_last = last;
     return last == 0 || last == 1 ||
            parse_error(p, "attribute 'channels_last' is %lld, must be 0 or 1", (long long)last);
+}
+
+static bool lie_last(const struct node *n, int rank, void *attrs)
+{
+    struct global_pool *a = attrs;
+
+    (void)n;
+    if (a->channels_last || (rank != 3 && rank != 4))
+        return false;
+    a->channels_last = true;
+    return true;
 }
 
 static bool infer(struct infer *i)
@@ -100,6 +111,7 @@ const struct op op_qlinear_global_average_pool = {
                                        .rank = rank_of_input,
                                        .infer = infer,
                                        .run = run,
+                                       .channels_last = lie_last,
                                        .batch_independent = rows_of_first,
                                        .no_gradient = "its operand is quantised",
                                        .cases = cases },

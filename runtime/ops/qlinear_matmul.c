@@ -12,13 +12,15 @@
  * of the scales, and adds the zero point before it rounds: what is a tie comes out on the other side, if the zero point
  * is odd.) Where floats of 8 bits take part, neither of the two has it: the sum is in float, and a y of 8 bits is rounded
  * once, with the zero point added. */
+#include "base/text.h"
 #include "kernels/index.h"
 #include "ops/compute.h"
 #include "ops/convert.h"
 #include "ops/cost.h"
 #include "ops/quantized.h"
 
-enum { A, A_SCALE, A_ZERO_POINT, B, B_SCALE, B_ZERO_POINT, Y_SCALE, Y_ZERO_POINT };
+/* BIAS: of kiln.QLinearMatMul, int32, one number for each column of B, which is added to the sums. */
+enum { A, A_SCALE, A_ZERO_POINT, B, B_SCALE, B_ZERO_POINT, Y_SCALE, Y_ZERO_POINT, BIAS };
 
 static const struct quantized_inputs inputs = { .a = A,
                                                 .a_zero = A_ZERO_POINT,
@@ -85,6 +87,9 @@ static bool infer(struct infer *i)
     if (!(in_floats(a, b, to) ? infer_floats(i, &p) : quantized_product_infer(i, &inputs, scales_bytes(i), &p)))
         return false;
     y = product_result(&p, to);
+    if (infer_inputs(i) > BIAS && (in_floats(a, b, to) || typed_in(i, B)->rank < 2 ||
+                                   !same_shape(typed_in(i, BIAS), &(struct tensor){ .rank = 1, .dims = { p.n } })))
+        return infer_error(i, "'bias' does not fit");
     return set_out(i, 0, y.dtype, y.rank, y.dims) && has_rows(i, A_SCALE, "a_scale", A, false) &&
            has_rows(i, B_SCALE, "b_scale", B, true) && has_one_value(i, Y_SCALE, "y_scale") &&
            has_one_value(i, Y_ZERO_POINT, "y_zero_point");
@@ -196,12 +201,38 @@ static bool run(struct step *s)
     return quantized_product_run(s, &inputs, &r, scratch);
 }
 
+static void describe(const struct node *n, const void *plan, struct text *out)
+{
+    (void)plan;
+    if (n->inputs > BIAS && n->in[BIAS])
+        text_printf(out, "Add");
+}
+
 static void cost(const struct node *n, const struct tensor *const *in, struct tensor *const *out, struct cost *c)
 {
     (void)n;
     (void)out;
     c->flops = product_flops(in[A], in[B]);
 }
+
+static const struct op op_lowered = {
+    .name = "QLinearMatMul",
+    .domain = "kiln",
+    .defs =
+        (const struct op_def[]){
+            { .since = 1,
+              .signature = "T1 a, TS a_scale, T1 a_zero_point, T2 b, TS b_scale, T2 b_zero_point, TS y_scale, "
+                           "T3 y_zero_point, T4 bias? -> T3 y",
+              .types = "TS: f32 f16 bf16; T1: i8 u8 ir9; T2: i8 u8 ir9; T3: i8 u8 ir9; T4: i32",
+              .rank = rank,
+              .infer = infer,
+              .run = run,
+              .describe = describe,
+              .cost = cost,
+              .no_gradient = "is made where no gradient is taken any more" },
+            { 0 },
+        },
+};
 
 /* -- test -- */
 
@@ -250,4 +281,5 @@ const struct op op_qlinear_matmul = {
             ROW(10, "TS: f32; T1: i8 u8; T2: i8 u8; T3: i8 u8", cases_10),
             { 0 },
         },
+    .lowered = &op_lowered,
 };

@@ -85,6 +85,13 @@ static bool parse_23(struct parse *p, void *attrs)
     return parse_21(p, attrs);
 }
 
+bool quantizes_in_floats(const struct node *n)
+{
+    const struct quantize_linear *a = n->attrs;
+
+    return a->precision == F32 || (!a->precision && known_input(n, QUANTIZE_SCALE).dtype == F32);
+}
+
 /* -- plan -- */
 
 static enum dtype told(const struct node *n, int k)

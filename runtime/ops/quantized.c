@@ -182,6 +182,8 @@ bool quantized_product_run(struct step *s, const struct quantized_inputs *in, co
         integer_pack_columns(s->k, s->pool, &right, m.count, p.n, p.k, columns);
         q.b = columns;
     }
+    if (optional_in(s, in->bias))
+        q.result.column_bias = s->in[in->bias]->data;
     q.result.image = q.result.row_step = p.n;
     q.result.product_step = p.m * p.n;
     integer_multiply(s->k, s->pool, &q);

@@ -48,6 +48,9 @@ bool quantized_conv_infer(struct infer *i, const struct quantized_inputs *in, en
 bool quantized_conv_run(struct step *s, const struct quantized_inputs *in, const struct integer_result *r,
                         char *scratch);
 
+/* Is what a QuantizeLinear divides rounded to float, no more and no less? */
+bool quantizes_in_floats(const struct node *n);
+
 enum { QLINEAR_CONV_W = 3 }; /* the input of QLinearConv that its weights are */
 
 /* -- channels last, and by a constant matrix (quantized_last.c): kernels/channels_last/integer.h -- */

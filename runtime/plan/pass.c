@@ -1,6 +1,8 @@
 #include "plan/pass.h"
+#include "ops/constant.h"
 #include "ops/elementwise.h"
 #include "ops/rank.h"
+#include "ops/registry.h"
 #include <string.h>
 
 struct use *pass_uses(const struct graph *g, struct report *r)
@@ -155,12 +157,37 @@ bool pass_unread(struct rewrite *w)
     return uses;
 }
 
+bool pass_take_constants(const struct rewrite *w)
+{
+    const struct graph *g = w->graph;
+    bool *asked = arena_array(g->arena, g->value_count, sizeof *asked, w->c->report);
+
+    for (size_t k = 0; asked && w->kept && k < w->values; k++)
+        asked[k] = w->kept[k];
+    for (size_t k = 0; asked && k < g->output_count; k++)
+        asked[g->outputs[k]->id] = true;
+    for (size_t k = 0; asked && k < g->node_count; k++) {
+        struct node *n = g->nodes[k];
+        struct value *v = node_is(n, &op_constant) ? n->out[0] : NULL;
+        const struct constant *a = n->attrs;
+
+        if (!v || asked[v->id] || v->trains || a->value.dtype == STRING)
+            continue;
+        v->initializer = &a->value;
+        v->folded = true;
+        v->producer = NULL;
+        n->out[0] = NULL;
+    }
+    return asked;
+}
+
 /* -- all of them -- */
 
 static const struct pass {
     bool (*run)(struct rewrite *w);
     unsigned times; /* of enum pass_time */
 } passes[] = {
+    { pass_quantized, PASS_SESSION },
     { pass_constants, PASS_SESSION },
     { pass_unread, PASS_SESSION | PASS_BODIES },
     { pass_shuffle, PASS_SESSION | PASS_BODIES },

@@ -70,6 +70,8 @@ void pieces_unread(struct pieces *p, const struct value *v); /* nobody reads the
  * in it is lost. False where it is neither. */
 bool passes_forget(struct passes *p, const struct value *v, const struct pieces *pieces);
 
+/* What stands between DequantizeLinear and QuantizeLinear computes in integers; before weights are dequantised once. */
+bool pass_quantized(struct rewrite *w);
 /* What can be told without inputs becomes an initializer, once and not for each set of shapes. */
 bool pass_constants(struct rewrite *w);
 /* Outputs behind the first that nobody reads: whoever makes them need not, and where they lie does not matter. */
@@ -127,6 +129,10 @@ struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, cons
 struct node *pass_next(const struct use *uses, const struct node *n);
 /* `n` reads nothing and makes nothing any more. */
 void pass_empty(struct node *n);
+/* Bound k of a Clip of float32: a constant, or none, which leaves *value as it is. */
+bool pass_clip_bound(const struct node *n, int k, float *value);
+/* What Constant nodes make is as good as an initializer, where nobody but nodes asks for it. */
+bool pass_take_constants(const struct rewrite *w);
 /* A copy of the node's attributes, to be changed. */
 void *pass_attrs(struct node *n, struct report *r);
 /* The same, of what is a node of its lowered operator from now on (ops/op.h), if there is one. */

@@ -1,4 +1,3 @@
-#include "ops/constant.h"
 #include "ops/conv.h"
 #include "ops/layout.h"
 #include "ops/move.h"
@@ -278,7 +277,8 @@ static bool keeps_planes(const struct layout *l, const struct node *n)
 /* Is there a way with channels last for this type? */
 static bool lies_last(const struct node *n, enum dtype x)
 {
-    return x == F32 || (node_is(n, &op_max_pool) && (x == I8 || x == U8));
+    return x == F32 ||
+           ((node_is(n, &op_max_pool) || node_is(n, &op_qlinear_global_average_pool)) && (x == I8 || x == U8));
 }
 
 /* The rank that the node has with channels last; 0 where it stays as ONNX has it. */
@@ -301,7 +301,7 @@ static int rank_last(const struct layout *l, const struct node *n)
     if (node_is(n, &op_qlinear_conv)) {
         const int rank = known_of(n->in[QLINEAR_CONV_W]).rank;
 
-        return in_reach(rank) && (x.rank < 0 || x.rank == rank) ? rank : 0;
+        return l->kernels->integer->quad_products && in_reach(rank) && (x.rank < 0 || x.rank == rank) ? rank : 0;
     }
     if (elementwise && n->slots && n->out[0])
         x.rank = known_of(n->out[0]).rank;
@@ -463,31 +463,6 @@ static bool start(struct layout *l, const struct rewrite *w)
     return true;
 }
 
-/* What Constant nodes make is as good as an initializer, where nobody but nodes asks for it. */
-static bool take_constants(const struct rewrite *w)
-{
-    const struct graph *g = w->graph;
-    bool *asked = arena_array(g->arena, g->value_count, sizeof *asked, w->c->report);
-
-    for (size_t k = 0; asked && w->kept && k < w->values; k++)
-        asked[k] = w->kept[k];
-    for (size_t k = 0; asked && k < g->output_count; k++)
-        asked[g->outputs[k]->id] = true;
-    for (size_t k = 0; asked && k < g->node_count; k++) {
-        struct node *n = g->nodes[k];
-        struct value *v = node_is(n, &op_constant) ? n->out[0] : NULL;
-        const struct constant *a = n->attrs;
-
-        if (!v || asked[v->id] || v->trains || a->value.dtype == STRING)
-            continue;
-        v->initializer = &a->value;
-        v->folded = true;
-        v->producer = NULL;
-        n->out[0] = NULL;
-    }
-    return asked;
-}
-
 static bool has_convolution(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
@@ -516,7 +491,7 @@ bool pass_layout(struct rewrite *w)
     if (!has_convolution(g))
         return true;
     node = arena_array(g->arena, nodes, sizeof(struct node *), r);
-    if (!node || !take_constants(w) || !start(&l, w))
+    if (!node || !pass_take_constants(w) || !start(&l, w))
         return false;
     memcpy(node, g->nodes, nodes * sizeof(struct node *));
     g->node_count = 0;

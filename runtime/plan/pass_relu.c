@@ -2,8 +2,7 @@
 #include "plan/pass.h"
 #include <math.h>
 
-/* A bound of Clip: a constant, or none. */
-static bool bound(const struct node *n, int k, float *value)
+bool pass_clip_bound(const struct node *n, int k, float *value)
 {
     const struct value *v = k < n->inputs ? n->in[k] : NULL;
     const struct tensor *t = value_constant(v);
@@ -20,7 +19,7 @@ static bool takes(const struct node *n, const struct node *next, void *attrs)
 
     if (node_is(next, &op_relu))
         return n->def->take_relu && n->def->take_relu(n, attrs);
-    return n->def->take_clip && bound(next, 1, &least) && bound(next, 2, &most) && least <= most &&
+    return n->def->take_clip && pass_clip_bound(next, 1, &least) && pass_clip_bound(next, 2, &most) && least <= most &&
            n->def->take_clip(n, least, most, attrs);
 }
 

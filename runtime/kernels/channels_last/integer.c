@@ -120,14 +120,23 @@ static void copy_chunk(void *context, int64_t chunk, int thread)
 
 /* -- tiles -- */
 
-/* The first byte of the window of pixel p of the result. */
-static const uint8_t *window(const struct run *r, int64_t p)
+/* The first bytes of the windows of `n` pixels of the result. */
+static void windows(const struct run *r, int64_t pixel, int n, const uint8_t **to)
 {
     const struct conv_shape *const s = &r->c->shape;
-    const int64_t column = p % s->out[1], row = p / s->out[1] % s->out[0], image = p / s->out[1] / s->out[0];
+    const int64_t step = s->strides[1] * s->in_channels, line = s->strides[0] * r->plan.in[1] * s->in_channels;
+    int64_t column = pixel % s->out[1], row = pixel / s->out[1] % s->out[0], image = pixel / s->out[1] / s->out[0];
 
-    return r->x + ((image * r->plan.in[0] + row * s->strides[0]) * r->plan.in[1] + column * s->strides[1]) *
-                      s->in_channels;
+    for (int k = 0; k < n; k++) {
+        to[k] = r->x + image * r->plan.in[0] * r->plan.in[1] * s->in_channels + row * line + column * step;
+        if (++column < s->out[1])
+            continue;
+        column = 0;
+        if (++row < s->out[0])
+            continue;
+        row = 0;
+        image++;
+    }
 }
 
 /* Sums become the result. */
@@ -165,8 +174,7 @@ static void quads_tile(const struct run *r, int64_t pixel, int rows, int64_t pan
                                .b_panel = bytes,
                                .c = sums };
 
-    for (int row = 0; row < rows; row++)
-        t.a[row] = window(r, pixel + row);
+    windows(r, pixel, rows, t.a);
     r->k->integer->quads(&t, rows, vectors);
     finish(r, pixel, rows, channel, lesser(vectors * r->k->lanes, r->c->shape.out_channels - channel), sums);
 }
@@ -176,14 +184,16 @@ static void columns_tile(const struct run *r, int64_t pixel, int rows, int64_t p
 {
     const int64_t channel = panel * r->k->lanes;
     int32_t sums[QUAD_ROWS][INTEGER_COLUMNS];
-    const struct integer_columns t = { .x = window(r, pixel) + channel,
-                                       .x_step = r->c->shape.strides[1] * r->c->shape.in_channels,
-                                       .at = r->at,
-                                       .w = (const int16_t *)(const void *)r->weights + channel * 2,
-                                       .pairs = r->plan.pairs,
-                                       .w_step = r->plan.wide * 2,
-                                       .c = sums };
+    const uint8_t *first;
+    struct integer_columns t = { .x_step = r->c->shape.strides[1] * r->c->shape.in_channels,
+                                 .at = r->at,
+                                 .w = (const int16_t *)(const void *)r->weights + channel * 2,
+                                 .pairs = r->plan.pairs,
+                                 .w_step = r->plan.wide * 2,
+                                 .c = sums };
 
+    windows(r, pixel, 1, &first);
+    t.x = first + channel;
     r->k->integer->columns(&t, rows, vectors);
     finish(r, pixel, rows, channel, lesser(vectors * r->k->lanes, r->c->shape.out_channels - channel), sums);
 }
@@ -218,13 +228,13 @@ static void run_chunk(void *context, int64_t chunk, int thread)
 /* So many pixels that a chunk is worth a job, and not fewer than a tile has. */
 static void cut(struct run *r)
 {
-    enum { TIMES = 4 }; /* as many products in the time of one of floats */
+    const int64_t products = greater(r->k->integer->quad_products, 1) * JOB_PRODUCTS;
     const int vectors = r->k->integer->quad_vectors;
     const int64_t depth = r->plan.depthwise ? 8 * r->plan.taps : r->plan.runs * r->plan.quads * 4;
 
     r->pixels = r->c->shape.batch * r->c->shape.out[0] * r->c->shape.out[1];
     r->groups = divide_up(r->plan.panels, vectors);
-    r->block = TIMES * JOB_PRODUCTS / ((depth + 8) * vectors * r->k->lanes);
+    r->block = products / ((depth + 8) * vectors * r->k->lanes);
     r->block = round_up(lesser(greater(r->block, 1), r->pixels), r->k->integer->quad_rows);
     r->blocks = divide_up(r->pixels, r->block);
 }

@@ -51,8 +51,8 @@ bool integer_last_fits(const struct conv_shape *s, const struct integer_operand 
 {
     const bool depthwise = s->groups > 1 && s->groups == s->in_channels && s->groups == s->out_channels;
 
-    if (s->rank != 2 || !is_copied_in_time(s) || !s->batch || !s->in_channels || !s->out_channels || !s->out[0] || !s->out[1] || !s->kernel[0] ||
-        !s->kernel[1] || !s->in[0] || !s->in[1])
+    if (s->rank != 2 || !is_copied_in_time(s) || !s->batch || !s->in_channels || !s->out_channels || !s->out[0] ||
+        !s->out[1] || !s->kernel[0] || !s->kernel[1] || !s->in[0] || !s->in[1])
         return false;
     if (depthwise)
         return true;

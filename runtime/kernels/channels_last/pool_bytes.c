@@ -25,7 +25,8 @@ static void larger(uint8_t *y, const uint8_t *x, int64_t n, uint8_t flip)
 static void pool_pixel(const struct bytes_job *j, int64_t pixel)
 {
     const struct pool_shape *const s = j->s;
-    const int64_t column = pixel % s->out[1], row = pixel / s->out[1] % s->out[0], image = pixel / s->out[1] / s->out[0];
+    const int64_t column = pixel % s->out[1], row = pixel / s->out[1] % s->out[0],
+                  image = pixel / s->out[1] / s->out[0];
     const struct inside v = inside(s, 0, row), h = inside(s, 1, column);
     const int64_t top = row * s->strides[0] - s->pads_begin[0], left = column * s->strides[1] - s->pads_begin[1];
     uint8_t *const y = j->y + pixel * j->channels;
@@ -52,7 +53,9 @@ void max_pool_last_bytes(struct pool *pool, const struct pool_shape *s, int64_t 
                          const uint8_t *x, uint8_t *y)
 {
     const struct pool_shape shape = lifted(s);
-    struct bytes_job j = { .pool = pool, .s = &shape, .channels = channels, .flip = has_sign ? 0x80 : 0, .x = x, .y = y };
+    struct bytes_job j = {
+        .pool = pool, .s = &shape, .channels = channels, .flip = has_sign ? 0x80 : 0, .x = x, .y = y
+    };
     double reads;
 
     j.pixels = shape.planes * shape.out[0] * shape.out[1];

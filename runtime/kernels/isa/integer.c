@@ -9,6 +9,7 @@ const struct integer_kernels OF_LEVEL(integer_kernels) = {
     .pair = pair_loop,
     .tile = integer_tile_loop,
     .taps = integer_taps_loop,
+    .quad_products = QUAD_PRODUCTS,
     .quad_rows = MOST_QUAD_ROWS,
     .quad_vectors = MOST_QUAD_VECTORS,
     .quads = integer_quads_loop,

@@ -6,13 +6,13 @@
 
 /* As many rows and vectors as leave registers for all sums, and for what a quad of b becomes. */
 #if defined(DOT_PRODUCTS)
-enum { MOST_QUAD_ROWS = QUAD_ROWS, MOST_QUAD_VECTORS = 4 };
+enum { MOST_QUAD_ROWS = QUAD_ROWS, MOST_QUAD_VECTORS = 4, QUAD_PRODUCTS = 4 };
 #elif LANES == 16
-enum { MOST_QUAD_ROWS = 4, MOST_QUAD_VECTORS = 4 };
+enum { MOST_QUAD_ROWS = 4, MOST_QUAD_VECTORS = 4, QUAD_PRODUCTS = 1 };
 #elif LANES == 8
-enum { MOST_QUAD_ROWS = 4, MOST_QUAD_VECTORS = 2 };
+enum { MOST_QUAD_ROWS = 4, MOST_QUAD_VECTORS = 2, QUAD_PRODUCTS = 1 };
 #else
-enum { MOST_QUAD_ROWS = 2, MOST_QUAD_VECTORS = 2 };
+enum { MOST_QUAD_ROWS = 2, MOST_QUAD_VECTORS = 2, QUAD_PRODUCTS = 0 };
 #endif
 
 /* c + the sum of the four products in each lane, of uint8 a and int8 b. Two at a time are within 16 bits only where they
@@ -138,11 +138,11 @@ ALWAYS_INLINE void integer_columns_of(const struct integer_columns *t, int rows,
         memcpy(t->c[r] + v * LANES, &sum[r][v], sizeof sum[r][v]);
 }
 
-/* Rounding, and what is too far to be rounded, as in quantize.h. */
+/* Rounding, and what is too far to be rounded, as in quantize.h; so a NaN becomes the least. */
 static inline void integer_store_loop(const struct integer_store *s, int32_t (*c)[INTEGER_COLUMNS], int rows, int64_t n)
 {
-    const vec magic = 12582912.f - (vec){ 0 }, far = 2097152.f - (vec){ 0 }, zero = s->zero - (vec){ 0 };
-    const vec least = s->least - (vec){ 0 }, most = s->most - (vec){ 0 };
+    const vec magic = splat(12582912.f), far = splat(2097152.f), zero = splat(s->zero);
+    const vec least = splat(s->least), most = splat(s->most);
 
     for (int64_t l = 0; l < n; l += LANES) {
         const vec scale = load(s->scale + l);
@@ -155,12 +155,10 @@ static inline void integer_store_loop(const struct integer_store *s, int32_t (*c
 
             memcpy(&sum, c[r] + l, sizeof sum);
             v = __builtin_convertvector((lanes_mask)(sum + summand), vec) * scale;
-            v = choose(v > -far, v, -far);
-            v = choose(v < far, v, far);
+            v = at_most(far, at_least(v, -far)); /* of a NaN and something at_least gives what stands second */
             v = ((v + magic) - magic) + zero;
-            v = choose(v > least, v, least);
-            v = choose(v < most, v, most);
-            store_bytes(s->y + r * s->y_row + l, __builtin_convertvector(v, lanes_mask), n - l);
+            store_bytes(s->y + r * s->y_row + l, __builtin_convertvector(at_most(most, at_least(least, v)), lanes_mask),
+                        n - l);
         }
     }
 }

@@ -28,7 +28,7 @@ static const struct quantized_inputs inputs = { .a = A,
                                                 .b_zero = B_ZERO_POINT,
                                                 .a_name = "a",
                                                 .b_name = "b",
-                                                .bias = -1,
+                                                .bias = BIAS,
                                                 .a_scale = A_SCALE };
 
 static int rank(const struct node *n, int k)

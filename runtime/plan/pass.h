@@ -129,7 +129,7 @@ struct value *pass_initializer(struct graph *g, enum dtype dtype, int rank, cons
 struct node *pass_next(const struct use *uses, const struct node *n);
 /* `n` reads nothing and makes nothing any more. */
 void pass_empty(struct node *n);
-/* Bound k of a Clip of float32: a constant, or none, which leaves *value as it is. */
+/* Bound k, 1 or 2, of a Clip of float32: an attribute before opset 11, then an input. False where it is no constant. */
 bool pass_clip_bound(const struct node *n, int k, float *value);
 /* What Constant nodes make is as good as an initializer, where nobody but nodes asks for it. */
 bool pass_take_constants(const struct rewrite *w);

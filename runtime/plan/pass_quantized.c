@@ -1,4 +1,5 @@
 #include "ops/conv.h"
+#include "ops/elementwise.h"
 #include "ops/gemm.h"
 #include "ops/granularity.h"
 #include "ops/pooling.h"
@@ -112,20 +113,23 @@ static void join(struct quantized_pass *p, struct site *s)
 {
     struct value *y = s->last->out[0], *between, *in[3] = { 0 };
     struct site clip = { .node = s->clip };
+    struct numbers *none;
 
     if (!s->clip || is_saturation(s)) {
         pass_replace(p->uses, s->node, s->last);
         return;
     }
     between = graph_value(p->graph, NULL);
+    none = arena_alloc(p->graph->arena, sizeof *none, p->report);
     in[1] = bound(p, &s->y, s->least);
     in[2] = bound(p, &s->y, s->most);
-    p->failed = p->failed || !between;
+    p->failed = p->failed || !between || !none;
     if (p->failed)
         return;
     between->known = known_of(y);
     in[0] = between;
-    become(p, &clip, &op_clip, NEWEST_OPSET, NULL, 3, in);
+    *none = (struct numbers){ -INFINITY, INFINITY };
+    become(p, &clip, &op_clip, NEWEST_OPSET, none, 3, in);
     s->node->out[0]->producer = NULL;
     s->node->out[0] = between;
     between->producer = s->node;
@@ -348,11 +352,11 @@ static struct node *only_maker(const struct quantized_pass *p, const struct valu
 
 static bool read_clip(const struct node *n, struct site *s)
 {
-    s->least = -INFINITY;
+    s->least = 0;
     s->most = INFINITY;
     if (node_is(n, &op_relu))
-        s->least = 0;
-    else if (!node_is(n, &op_clip) || !pass_clip_bound(n, 1, &s->least) || !pass_clip_bound(n, 2, &s->most))
+        return true;
+    if (!node_is(n, &op_clip) || !pass_clip_bound(n, 1, &s->least) || !pass_clip_bound(n, 2, &s->most))
         return false;
     return s->least <= s->most;
 }

@@ -1,3 +1,4 @@
+#include "ops/elementwise.h"
 #include "ops/registry.h"
 #include "plan/pass.h"
 #include <math.h>
@@ -6,16 +7,21 @@ bool pass_clip_bound(const struct node *n, int k, float *value)
 {
     const struct value *v = k < n->inputs ? n->in[k] : NULL;
     const struct tensor *t = value_constant(v);
+    const struct numbers *a = n->attrs;
 
-    if (t && t->dtype == F32 && tensor_count(t) == 1)
+    if (!v)
+        *value = k == 1 ? a->alpha : a->beta;
+    else if (!t || t->dtype != F32 || tensor_count(t) != 1)
+        return false;
+    else
         *value = *(const float *)t->data;
-    return !v || (t && t->dtype == F32 && tensor_count(t) == 1 && !isnan(*value));
+    return !isnan(*value);
 }
 
 /* Is `next` a Relu, or a Clip of constant bounds, that the node can do itself? */
 static bool takes(const struct node *n, const struct node *next, void *attrs)
 {
-    float least = -INFINITY, most = INFINITY;
+    float least, most;
 
     if (node_is(next, &op_relu))
         return n->def->take_relu && n->def->take_relu(n, attrs);

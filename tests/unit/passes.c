@@ -1,116 +1,13 @@
 /* Passes: what the graph is after each, alone, and that a session computes what a frame computes without any. */
-#include "base/random.h"
-#include "fixture.h"
 #include "ops/registry.h"
+#include "trial.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct trial {
-    struct fixture f; /* with all passes */
-    struct budget budget;
-    struct report report;
-    struct plan_context c;
-    struct passes passes; /* a clone, for one pass */
-};
-
-static void start(struct trial *t, const char *text)
-{
-    memset(t, 0, sizeof *t);
-    begin(&t->f, text);
-    t->c = (struct plan_context){
-        .kernels = kernels_get(), .threads = 1, .budget = &t->budget, .report = &t->report, .once = true
-    };
-    t->passes.arena.budget = &t->budget;
-    t->passes.graph = graph_clone(t->f.model->graph, &t->passes.arena, &t->report);
-    ck_assert_ptr_nonnull(t->passes.graph);
-}
-
-static void apply(struct trial *t, bool (*pass)(struct rewrite *w))
-{
-    struct rewrite w = { .graph = t->passes.graph, .c = &t->c };
-
-    ck_assert(pass(&w));
-    t->passes.constants = w.constants;
-}
-
-static void finish(struct trial *t)
-{
-    passes_free(&t->passes);
-    ck_assert_uint_eq(t->budget.used, 0);
-    end(&t->f);
-}
-
-/* How many nodes of this operator make something. */
-static int count(const struct graph *g, const char *op)
-{
-    int n = 0;
-
-    for (size_t k = 0; k < g->node_count; k++)
-        if (strcmp(g->nodes[k]->op_name, op) == 0)
-            n += g->nodes[k]->out[0] != NULL;
-    return n;
-}
-
-static const struct node *maker(const struct trial *t, const char *value)
-{
-    const struct value *v = graph_find(t->passes.graph, value);
-
-    ck_assert_ptr_nonnull(v);
-    return v->producer;
-}
-
-static void fill(struct tensor *t, const struct value *v, uint64_t stream)
-{
-    *t = v->type;
-    for (int d = 0; d < t->rank; d++)
-        t->dims[d] = t->dims[d] < 0 ? 2 : t->dims[d];
-    ck_assert_int_ge(tensor_count(t), 0);
-    t->data = calloc((size_t)tensor_count(t), dtype_size(t->dtype));
-    ck_assert_int_eq(t->dtype, F32);
-    random_uniform(t->data, tensor_count(t), 7, stream, 0);
-    for (int64_t k = 0; k < tensor_count(t); k++)
-        ((float *)t->data)[k] -= .5f;
-}
-
-/* The session, which runs the passes' graph, against a frame that runs the model's. */
-static void results_within(struct trial *t, double tolerance)
-{
-    const struct graph *g = t->f.model->graph;
-    struct engine e = { .kernels = kernels_get(), .budget = &t->budget, .prepared.budget = &t->budget };
-    struct frame *plain = frame_new(&e, g, &t->report);
-    struct tensor in[4];
-
-    ck_assert_ptr_nonnull(plain);
-    ck_assert_uint_le(g->input_count, 4);
-    for (size_t k = 0; k < g->input_count; k++) {
-        fill(&in[k], g->inputs[k], k);
-        frame_set(plain, g->inputs[k], &in[k]);
-        ck_assert(session_set(t->f.session, g->inputs[k], &in[k], &t->f.report));
-    }
-    ck_assert_msg(frame_run(plain, &t->report), "%s", t->report.error.message);
-    run_ok(&t->f);
-    for (size_t k = 0; k < g->output_count; k++) {
-        const struct tensor *a = frame_get(plain, g->outputs[k]), *b = session_output(t->f.session, k);
-
-        ck_assert(same_type(a, b));
-        ck_assert_int_gt(tensor_count(a), 0);
-        for (int64_t i = 0; i < tensor_count(a); i++) {
-            const double x = (double)((const float *)a->data)[i], y = (double)((const float *)b->data)[i];
-
-            ck_assert_msg(fabs(x - y) <= tolerance * (1 + fabs(x)), "output %zu, element %lld: %g and %g", k,
-                          (long long)i, x, y);
-        }
-    }
-    for (size_t k = 0; k < g->input_count; k++)
-        free(in[k].data);
-    frame_free(plain);
-    prepared_free(&e.prepared);
-}
-
 static void same_results(struct trial *t)
 {
-    results_within(t, 1e-5);
+    results_within(t, 1e-5, 1e-5);
 }
 
 #define HEAD "<ir_version: 8, opset_import: [\"\" : 17]>\n"
@@ -353,6 +250,35 @@ START_TEST(relu_goes_into_the_node_before)
 }
 END_TEST
 
+/* Its bounds are attributes before opset 11, and either may be left out. */
+START_TEST(a_clip_of_any_opset_keeps_its_bounds)
+{
+    static const char *const clips[] = {
+        "<ir_version: 7, opset_import: [\"\" : 9]>\ng (float[2, 2, 5, 5] x) => (float y)\n<float[2, 2, 1, 1] w = {1, "
+        "2, -3, 4}>\n"
+        "{ c = Conv(x, w) d = Clip <min = -0.25, max = 0.5> (c) y = Conv(d, w) }",
+        "<ir_version: 7, opset_import: [\"\" : 9]>\ng (float[2, 2, 5, 5] x) => (float y)\n<float[2, 2, 1, 1] w = {1, "
+        "2, -3, 4}>\n"
+        "{ c = Conv(x, w) d = Clip <min = 0.125> (c) y = Conv(d, w) }",
+        HEAD "g (float[2, 2, 5, 5] x) => (float y)\n<float[2, 2, 2, 2] w = {1, 2, -3, 4, -1, 2, 3, 1, 2, 3, -2, -4, 1, "
+             "1, 2, -2}, float l = {-0.25}, float h = "
+             "{0.5}>\n"
+             "{ c = Conv(x, w) d = Clip (c, l, h) y = Conv(d, w) }",
+        HEAD "g (float[2, 2, 5, 5] x) => (float y)\n<float[2, 2, 2, 2] w = {1, 2, -3, 4, -1, 2, 3, 1, 2, 3, -2, -4, 1, "
+             "1, 2, -2}, float h = {0.5}>\n"
+             "{ c = Conv(x, w) d = Clip (c, , h) y = Conv(d, w) }",
+    };
+    struct trial t;
+
+    start(&t, clips[_i]);
+    apply(&t, pass_layout);
+    apply(&t, pass_relu);
+    ck_assert_int_eq(count(t.passes.graph, "Clip"), 0);
+    same_results(&t);
+    finish(&t);
+}
+END_TEST
+
 /* -- lowered nodes -- */
 
 #define IMAGES                                                                                                         \
@@ -569,7 +495,7 @@ START_TEST(bodies_are_rewritten)
     ck_assert_int_eq(left, bodies[_i].nodes);
     ck_assert_int_eq(count(in, "Fused"), bodies[_i].fused);
     ck_assert_int_eq(count(own, "Fused"), 0);
-    results_within(&t, 0);
+    results_within(&t, 0, 0);
     finish(&t);
 }
 END_TEST
@@ -665,6 +591,7 @@ Suite *suite(void)
     add_test(s, initializers_stay_as_they_are);
     add_test(s, what_is_not_finite_is_left);
     add_tests(s, relu_goes_into_the_node_before, (int)(sizeof relus / sizeof *relus));
+    add_tests(s, a_clip_of_any_opset_keeps_its_bounds, 4);
     add_tests(s, what_takes_something_in_is_lowered, sizeof lowered / sizeof *lowered);
     add_tests(s, transpositions_cancel, (int)(sizeof transposes / sizeof *transposes));
     add_test(s, passes_work_together);

@@ -1,0 +1,264 @@
+/* What stands between DequantizeLinear and QuantizeLinear computes in integers: which nodes become what, and that results are
+ * those of floats within a step of what comes out. */
+#include "ops/registry.h"
+#include "trial.h"
+#include <stdio.h>
+
+#define HEAD "<ir_version: 10, opset_import: [\"\" : 21]>\n"
+#define STEP 0.0625
+/* x, quantised, as d; the scales and zero points of x, of what comes out, and of weights. */
+#define X4 "g (float[N, 4, 7, 6] x) => (float y)\n<"
+#define X2 "g (float[N, 4] x) => (float y)\n<"
+#define SCALES                                                                                                         \
+    "float xs = {0.0078125}, uint8 xz = {120}, float ys = {0.0625}, uint8 yz = {100}, float ws = {0.03125}, int8 wz "  \
+    "= {0}"
+#define BEGIN ">\n{ q = QuantizeLinear (x, xs, xz) d = DequantizeLinear (q, xs, xz) "
+#define END   "r = QuantizeLinear (f, ys, yz) y = DequantizeLinear (r, ys, yz) }"
+#define W                                                                                                              \
+    ", int8[3, 4, 1, 1] w = {1, -2, 3, 127, -128, 6, 0, 8, 90, -10, 11, 12}, int32[3] b = {300, -2000, 70}, float bs " \
+    "= {"                                                                                                              \
+    "0.000244140625}, int32 bz = {0}"
+#define DW "e = DequantizeLinear (w, ws, wz) "
+#define DB "c = DequantizeLinear (b, bs, bz) "
+#define M                                                                                                              \
+    ", int8[4, 3] w = {1, -2, 3, 127, -128, 6, 0, 8, 90, -10, 11, 12}, int32[3] b = {300, -2000, 70}, float bs = {"    \
+    "0.000244140625}, int32 bz = {0}"
+
+static bool in_integers(void)
+{
+    return kernels_get()->integer->quad_products;
+}
+
+struct row {
+    const char *before, *after; /* operators: of the model, and what it becomes */
+    const char *text;
+};
+
+/* -- what becomes -- */
+
+static const struct row rewritten[] = {
+    { "Conv", "QLinearConv", X4 SCALES W BEGIN DW DB "f = Conv (d, e, c) " END },
+    { "Conv", "QLinearConv", X4 SCALES W BEGIN DW "f = Conv (d, e) " END },
+    /* a bias of floats; pads and strides; a Relu, which saturation is not; one that it is; a Clip */
+    { "Conv", "QLinearConv",
+      X4 SCALES W ", float[3] k = {0.5, -1, 0.001}" BEGIN DW
+                  "f = Conv <strides = [2, 1], pads = [1, 0, 1, 2]> (d, e, k) " END },
+    { "Conv", "QLinearConv", X4 SCALES W BEGIN DW DB "a = Conv (d, e, c) f = Relu (a) " END },
+    { "Relu", "QLinearConv",
+      X4 "uint8 zero = {0}, " SCALES W BEGIN DW
+         "a = Conv (d, e) f = Relu (a) r = QuantizeLinear (f, ys, zero) y = DequantizeLinear (r, ys, zero) }" },
+    { "Relu", "Clip", X4 SCALES W BEGIN DW "a = Conv (d, e) f = Relu (a) " END },
+    { "Conv", "QLinearConv",
+      X4 SCALES W ", float low = {-0.3}, float high = {0.77}" BEGIN DW "a = Conv (d, e) f = Clip (a, low, high) " END },
+    /* one scale for each channel; a zero point of 128; no zero points */
+    { "Conv", "QLinearConv",
+      X4 SCALES W ", float[3] s = {0.0625, 0.03125, 0.0078125}, int8[3] z = {0, 0, 0}" BEGIN
+                  "e = DequantizeLinear <axis = 0> (w, s, z) f = Conv (d, e) " END },
+    { "Conv", "QLinearConv",
+      X4 SCALES W ", float[3] s = {0.0625, 0.03125, 0.0078125}, float[3] k = {1, -1, 0.3}" BEGIN
+                  "e = DequantizeLinear <axis = -4> (w, s) f = Conv (d, e, k) " END },
+    { "Conv", "QLinearConv",
+      X4 SCALES ", uint8[1, 4, 1, 1] u = {1, 255, 128, 60}, uint8 uz = {128}" BEGIN
+                "e = DequantizeLinear (u, ws, uz) f = Conv (d, e) " END },
+    { "Conv", "QLinearConv",
+      "g (float[N, 4, 7, 6] x) => (float y)\n<float xs = {0.0078125}, float ys = {0.0625}, float ws = {0.03125}" W
+      ">\n{ q = QuantizeLinear (x, xs) d = DequantizeLinear (q, xs) e = DequantizeLinear (w, ws) f = Conv (d, e) r = "
+      "QuantizeLinear (f, ys) y = DequantizeLinear (r, ys) }" },
+    { "Conv", "QLinearConv",
+      X4 SCALES ", int8 sz = {-3}" W BEGIN DW
+                "f = Conv (d, e) r = QuantizeLinear (f, ys, sz) y = DequantizeLinear (r, ys, sz) }" },
+    /* depthwise, whose weights may have any zero point; one dimension */
+    { "Conv", "QLinearConv",
+      X4 SCALES
+      ", uint8[4, 1, 2, 2] u = {1, 255, 128, 60, 9, 8, 7, 6, 200, 3, 2, 1, 5, 6, 7, 80}, uint8 uz = {77}" BEGIN
+      "e = DequantizeLinear (u, ws, uz) f = Conv <group = 4> (d, e) " END },
+    { "Conv", "QLinearConv",
+      "g (float[N, 2, 9] x) => (float y)\n<" SCALES
+      ", int8[3, 2, 3] u = {1, -2, 3, 127, -128, 6, 0, 8, 90, -10, 11, 12, 5, 5, 5, 1, 2, 3}" BEGIN
+      "e = DequantizeLinear (u, ws) f = Conv <pads = [1, 1]> (d, e) " END },
+    /* products */
+    { "MatMul", "QLinearMatMul", X2 SCALES M BEGIN DW "f = MatMul (d, e) " END },
+    { "MatMul", "QLinearMatMul",
+      "g (float[N, 5, 4] x) => (float y)\n<" SCALES M ", float[3] s = {0.0625, 0.03125, 0.0078125}" BEGIN
+      "e = DequantizeLinear <axis = 1> (w, s) f = MatMul (d, e) " END },
+    { "Gemm", "QLinearMatMul", X2 SCALES M BEGIN DW DB "f = Gemm (d, e, c) " END },
+    { "Gemm", "QLinearMatMul",
+      X2 SCALES ", int8[3, 4] w = {1, -2, 3, 127, -128, 6, 0, 8, 90, -10, 11, 12}, float[3] s = {0.0625, 0.03125, "
+                "0.0078125}, float[1, 3] k = {1, -1, 0.3}" BEGIN
+                "e = DequantizeLinear <axis = 0> (w, s) f = Gemm <transB = 1> (d, e, k) " END },
+    { "Relu", "Clip", X2 SCALES M BEGIN DW DB "a = Gemm (d, e, c) f = Relu (a) " END },
+    /* sums, means, what is moved and what is compared */
+    { "Add", "QLinearAdd",
+      X4 SCALES ", uint8[4, 1, 1] k = {1, 2, 200, 255}" BEGIN "e = DequantizeLinear (k, ws, yz) f = Add (d, e) " END },
+    { "Add", "QLinearAdd", X4 SCALES BEGIN "f = Add (d, d) " END },
+    { "Mul", "QLinearMul", X4 SCALES BEGIN "f = Mul (d, d) " END },
+    { "GlobalAveragePool", "QLinearGlobalAveragePool", X4 SCALES BEGIN "f = GlobalAveragePool (d) " END },
+    { "QuantizeLinear", "MaxPool",
+      X4 SCALES BEGIN "f = MaxPool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], strides = [2, 1]> (d) r = "
+                      "QuantizeLinear (f, xs, xz) y = DequantizeLinear (r, xs, xz) }" },
+    { "QuantizeLinear", "Transpose",
+      X4 SCALES BEGIN
+      "f = Transpose <perm = [0, 2, 3, 1]> (d) r = QuantizeLinear (f, xs, xz) y = DequantizeLinear (r, xs, xz) }" },
+    { "QuantizeLinear", "Concat",
+      X4 SCALES BEGIN
+      "f = Concat <axis = 1> (d, d) r = QuantizeLinear (f, xs, xz) y = DequantizeLinear (r, xs, xz) }" },
+    { "QuantizeLinear", "Reshape",
+      X4 "int64[2] n = {0, -1}, " SCALES BEGIN
+         "f = Reshape (d, n) r = QuantizeLinear (f, xs, xz) y = DequantizeLinear (r, xs, xz) }" },
+    /* Constant nodes are constants */
+    { "Conv", "QLinearConv",
+      X4 SCALES W BEGIN "k = Constant <value = float {0.03125}> () e = DequantizeLinear (w, k) f = Conv (d, e) " END },
+};
+
+START_TEST(nodes_compute_in_integers)
+{
+    const struct row *row = &rewritten[_i];
+    char text[2048];
+    struct trial t;
+    int before;
+
+    snprintf(text, sizeof text, HEAD "%s", row->text);
+    start(&t, text);
+    before = count(t.passes.graph, row->before);
+    apply(&t, pass_quantized);
+    if (in_integers()) {
+        ck_assert_int_eq(count(t.passes.graph, row->before), before - 1);
+        ck_assert_int_eq(count(t.passes.graph, row->after), 1);
+    }
+    results_within(&t, STEP * 1.001, 0);
+    finish(&t);
+}
+END_TEST
+
+/* -- what stays -- */
+
+static const char *const kept[] = {
+    /* of Conv: the scale of weights that are no constant; a zero point of theirs; somebody else reads the result; a bias that is
+     * no multiple of what products count, or of another shape; two groups of two; what is quantised by channels */
+    "g (float[N, 4, 7, 6] x, float ws) => (float y)\n<float xs = {0.0078125}, uint8 xz = {120}, float ys = {0.0625}, "
+    "uint8 yz = {100}" W BEGIN "e = DequantizeLinear (w, ws) f = Conv (d, e) " END,
+    X4 SCALES W ", int8 z = {1}" BEGIN "e = DequantizeLinear (w, ws, z) f = Conv (d, e) " END,
+    "g (float[N, 4, 7, 6] x) => (float y, float f)\n<" SCALES W BEGIN DW "f = Conv (d, e) " END,
+    X4 SCALES W BEGIN DW "f = Conv (d, e) v = QuantizeLinear (f, xs, xz) z = DequantizeLinear (v, xs, xz) r = "
+                         "QuantizeLinear (f, ys, yz) u = DequantizeLinear (r, ys, yz) y = Add (u, z) }",
+    X4 "float large = {1000}, float[3] k = {0.5, 1000.25, 3}, " SCALES W BEGIN
+       "e = DequantizeLinear (w, large) f = Conv (d, e, k) " END,
+    X4 SCALES W ", int32 one = {1}" BEGIN DW "c = DequantizeLinear (b, bs, one) f = Conv (d, e, c) " END,
+    X4 SCALES ", int8[2, 2, 1, 1] u = {1, 2, 3, 4}" BEGIN
+              "e = DequantizeLinear (u, ws) f = Conv <group = 2> (d, e) " END,
+    X4 SCALES W ", float[4] s = {0.0078125, 0.01, 0.01, 0.02}, uint8[4] z = {128, 128, 128, 128}>\n{ q = "
+                "QuantizeLinear (x, s, z) d = DequantizeLinear (q, s, z) " DW "f = Conv (d, e) " END,
+    X4 SCALES W ", float[3] s = {0.0625, 0.05, 0.0625}, uint8[3] z = {128, 128, 128}" BEGIN DW
+                "f = Conv (d, e) r = QuantizeLinear (f, s, z) y = DequantizeLinear (r, s, z) }",
+    X4 SCALES W ", float[3] s = {0.0625, 0.05, 0.0625}" BEGIN
+                "t = Identity (s) e = DequantizeLinear (w, t) f = Conv (d, e) " END,
+    X4 SCALES W ", float none = {0}" BEGIN "e = DequantizeLinear (w, none) f = Conv (d, e) " END,
+    X4 SCALES W ", float low = {1}, float high = {-1}" BEGIN DW "a = Conv (d, e) f = Clip (a, low, high) " END,
+    X4 SCALES W BEGIN DW "f = Conv (d, e) r = QuantizeLinear <output_dtype = 5> (f, ys) y = DequantizeLinear (r, ys) }",
+    /* of products: two that are computed; an exponent; sums in another order */
+    "g (float[4, 4] x) => (float y)\n<" SCALES BEGIN "f = MatMul (d, d) " END,
+    X2 SCALES M BEGIN DW "f = Gemm <alpha = 2.0> (d, e) " END,
+    X2 SCALES M BEGIN DW DB "f = Gemm <beta = 0.5> (d, e, c) " END,
+    "g (float[4, 5] x) => (float y)\n<" SCALES M BEGIN DW "f = Gemm <transA = 1> (d, e) " END,
+    X2 SCALES M ", float[1, 1] k = {1}" BEGIN DW "f = Gemm (d, e, k) " END,
+    X2 SCALES M ", float[4] s = {0.0625, 0.03125, 0.0078125, 0.5}" BEGIN
+                "e = DequantizeLinear <axis = 0> (w, s) f = MatMul (d, e) " END,
+    /* types that differ; other scales, zero points or types than before */
+    X4 SCALES ", int8[4, 1, 1] k = {1, 2, 3, 4}" BEGIN "e = DequantizeLinear (k, ws, wz) f = Add (d, e) " END,
+    X4 SCALES BEGIN "f = Transpose (d) " END,
+    X4 SCALES BEGIN
+    "f = MaxPool <kernel_shape = [2, 2]> (d) r = QuantizeLinear (f, xs, yz) y = DequantizeLinear (r, xs, yz) }",
+    X4 SCALES "" BEGIN
+              "e = QuantizeLinear (x, ws, xz) g = DequantizeLinear (e, ws, xz) f = Concat <axis = 3> (d, g) r = "
+              "QuantizeLinear (f, xs, xz) y = DequantizeLinear (r, xs, xz) }",
+};
+
+/* Nothing has become an operator on integers. */
+START_TEST(others_stay_in_floats)
+{
+    static const char *const operators[] = { "QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul" };
+    char text[2048];
+    struct trial t;
+    int before;
+
+    snprintf(text, sizeof text, HEAD "%s", kept[_i]);
+    start(&t, text);
+    before = count(t.passes.graph, "QuantizeLinear");
+    apply(&t, pass_quantized);
+    for (size_t k = 0; k < sizeof operators / sizeof *operators; k++)
+        ck_assert_int_eq(count(t.passes.graph, operators[k]), 0);
+    ck_assert_int_eq(count(t.passes.graph, "QuantizeLinear"), before);
+    finish(&t);
+}
+END_TEST
+
+/* -- all together -- */
+
+/* To the bit as if the file had said so itself. */
+START_TEST(a_network_is_what_its_integers_say)
+{
+    static const char *const texts[] = {
+        HEAD X4 SCALES W BEGIN DW DB
+        "a = Conv (d, e, c) r = QuantizeLinear (a, ys, yz) s = DequantizeLinear (r, ys, yz) "
+        "p = MaxPool <kernel_shape = [2, 2]> (s) t = QuantizeLinear (p, ys, yz) "
+        "u = DequantizeLinear (t, ys, yz) n = Flatten (u) v = QuantizeLinear (n, ys, yz) "
+        "y = DequantizeLinear (v, ys, yz) }",
+        HEAD X4 SCALES W
+        ">\n{ q = QuantizeLinear (x, xs, xz) r = QLinearConv (q, xs, xz, w, ws, wz, ys, yz, b) p = MaxPool "
+        "<kernel_shape = [2, 2]> (r) v = Flatten (p) y = DequantizeLinear (v, ys, yz) }",
+    };
+    struct trial t[2];
+    const struct tensor *y[2];
+
+    for (int k = 0; k < 2; k++) {
+        struct tensor x;
+
+        start(&t[k], texts[k]);
+        fill(&x, t[k].f.model->graph->inputs[0], 3);
+        ck_assert(session_set(t[k].f.session, t[k].f.model->graph->inputs[0], &x, &t[k].f.report));
+        run_ok(&t[k].f);
+        free(x.data);
+        y[k] = session_output(t[k].f.session, 0);
+    }
+    ck_assert(same_type(y[0], y[1]));
+    if (in_integers())
+        ck_assert_mem_eq(y[0]->data, y[1]->data, (size_t)tensor_bytes(y[0]));
+    for (int k = 0; k < 2; k++)
+        finish(&t[k]);
+}
+END_TEST
+
+/* Where a sum of products is as fast in floats, a filtered one stays there. */
+START_TEST(filtered_convolutions_go_by_speed)
+{
+    struct trial t;
+
+    start(&t, HEAD X4 SCALES
+          ", int8[1, 4, 3, 3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, "
+          "8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9}" BEGIN DW "f = Conv (d, e) " END);
+    for (int products = 0; products < 3; products++) {
+        struct integer_kernels integer = *kernels_get()->integer;
+        struct kernels kernels = *kernels_get();
+
+        integer.quad_products = products;
+        kernels.integer = &integer;
+        t.c.kernels = &kernels;
+        apply(&t, pass_quantized);
+        ck_assert_int_eq(count(t.passes.graph, "QLinearConv"), products == 2);
+    }
+    t.c.kernels = kernels_get();
+    results_within(&t, STEP * 1.001, 0);
+    finish(&t);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("pass_quantized");
+
+    add_tests(s, nodes_compute_in_integers, sizeof rewritten / sizeof *rewritten);
+    add_tests(s, others_stay_in_floats, sizeof kept / sizeof *kept);
+    add_tests(s, a_network_is_what_its_integers_say, 1);
+    add_tests(s, filtered_convolutions_go_by_speed, 1);
+    return s;
+}

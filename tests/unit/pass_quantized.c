@@ -130,6 +130,21 @@ START_TEST(nodes_compute_in_integers)
 }
 END_TEST
 
+/* Where 0 is the least that is written, there is nothing left for a Relu to do. */
+START_TEST(saturation_is_a_relu)
+{
+    struct trial t;
+
+    start(&t,
+          HEAD X4 "uint8 zero = {0}, " SCALES W BEGIN DW
+                  "a = Conv (d, e) f = Relu (a) r = QuantizeLinear (f, ys, zero) y = DequantizeLinear (r, ys, zero) }");
+    apply(&t, pass_quantized);
+    ck_assert_int_eq(count(t.passes.graph, "Relu"), !in_integers());
+    ck_assert_int_eq(count(t.passes.graph, "Clip"), 0);
+    finish(&t);
+}
+END_TEST
+
 /* -- what stays -- */
 
 static const char *const kept[] = {
@@ -163,6 +178,8 @@ static const char *const kept[] = {
     X2 SCALES M ", float[1, 1] k = {1}" BEGIN DW "f = Gemm (d, e, k) " END,
     X2 SCALES M ", float[4] s = {0.0625, 0.03125, 0.0078125, 0.5}" BEGIN
                 "e = DequantizeLinear <axis = 0> (w, s) f = MatMul (d, e) " END,
+    "g (float[N, 2] x) => (float y)\n<" SCALES ", int8[2, 2] u = {1, 2, 3, 4}, float[2] s = {0.0625, 0.03125}" BEGIN
+    "e = DequantizeLinear <axis = 0> (u, s) f = MatMul (d, e) " END,
     /* types that differ; other scales, zero points or types than before */
     X4 SCALES ", int8[4, 1, 1] k = {1, 2, 3, 4}" BEGIN "e = DequantizeLinear (k, ws, wz) f = Add (d, e) " END,
     X4 SCALES BEGIN "f = Transpose (d) " END,
@@ -257,6 +274,7 @@ Suite *suite(void)
     Suite *s = suite_create("pass_quantized");
 
     add_tests(s, nodes_compute_in_integers, sizeof rewritten / sizeof *rewritten);
+    add_tests(s, saturation_is_a_relu, 1);
     add_tests(s, others_stay_in_floats, sizeof kept / sizeof *kept);
     add_tests(s, a_network_is_what_its_integers_say, 1);
     add_tests(s, filtered_convolutions_go_by_speed, 1);

@@ -458,9 +458,10 @@ static void check_lowered_row(const struct op *op, const struct op_def *def)
     for (int k = 0; k < own.inputs; k++)
         require(!(own.var[own.in[k].var].set.tensor & ~s.var[s.in[k].var].set.tensor),
                 "the lowered row does not take every type of input %d", k);
-    require((low->attrs_size > def->attrs_size || s.inputs > own.inputs) && !low->parse,
+    require(!low->parse, "the lowered row has attributes of its own in files");
+    require(s.inputs > own.inputs ||
+                (low->attrs_size > def->attrs_size && (low->take_chain || low->take_relu || low->take_clip)),
             "nothing can be put into the lowered row");
-    require(low->take_chain || low->take_relu || low->take_clip, "the lowered row takes nothing");
     require(!def->take_chain && !def->take_relu && !def->take_clip, "takes what is no attribute of the standard's");
     require(low->infer && low->run && low->rank && low->describe && !low->gradient && low->no_gradient,
             "the lowered row lacks something, or has a gradient");

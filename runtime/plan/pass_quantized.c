@@ -78,8 +78,8 @@ static struct value *bound(struct quantized_pass *p, const struct quantization_o
 /* -- rewriting -- */
 
 /* `node` computes in integers, by these inputs. */
-static void become(struct quantized_pass *p, struct site *s, const struct op *op, int since, const void *attrs, int inputs,
-                   struct value *const *in)
+static void become(struct quantized_pass *p, struct site *s, const struct op *op, int since, const void *attrs,
+                   int inputs, struct value *const *in)
 {
     struct node *n = s->node;
     struct value **own = arena_array(p->graph->arena, (size_t)inputs, sizeof *own, p->report);

@@ -69,7 +69,8 @@ bool quantization_fits(const struct quantization_of *q, int dimension)
     const struct tensor *t = value_constant(q->x);
 
     return t && dimension < t->rank &&
-           (q->count == 1 || (q->count == t->dims[dimension] && (q->axis == dimension || q->axis == dimension - t->rank)));
+           (q->count == 1 ||
+            (q->count == t->dims[dimension] && (q->axis == dimension || q->axis == dimension - t->rank)));
 }
 
 bool quantization_in_quads(const struct quantization_of *q)
@@ -83,7 +84,8 @@ bool quantization_in_quads(const struct quantization_of *q)
 /* -- biases -- */
 
 /* The bias as a number, and how often what the products of channel k count is in it. */
-static double bias_at(const struct value *b, const struct quantization_of *x, const struct quantization_of *w, int64_t k)
+static double bias_at(const struct value *b, const struct quantization_of *x, const struct quantization_of *w,
+                      int64_t k)
 {
     const double unit = (double)x->scale_at[0] * (double)w->scale_at[w->count > 1 ? k : 0];
     struct quantization_of q;

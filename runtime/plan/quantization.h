@@ -6,12 +6,12 @@
 #include "graph/graph.h"
 
 struct quantization_of {
-    struct value *x;           /* what is quantised */
-    enum dtype dtype;          /* its type: int8 or uint8; of a bias int32 */
+    struct value *x;            /* what is quantised */
+    enum dtype dtype;           /* its type: int8 or uint8; of a bias int32 */
     struct value *scale, *zero; /* zero: NULL for 0 */
-    const float *scale_at;     /* [count], above 0 */
-    int64_t count;             /* of scales: 1, or one for each index along `axis` */
-    int64_t axis;              /* as the file has it: below 0 it counts from the end */
+    const float *scale_at;      /* [count], above 0 */
+    int64_t count;              /* of scales: 1, or one for each index along `axis` */
+    int64_t axis;               /* as the file has it: below 0 it counts from the end */
 };
 
 /* What a DequantizeLinear makes of integers of 8 bits, in float; false where the value is no such thing. */

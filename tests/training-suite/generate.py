@@ -12,12 +12,14 @@ from pathlib import Path
 
 import onnx
 
-from cases import control, elementwise, linear, moves, normal, pools, reductions, sequences
+from cases import bindings, control, elementwise, linear, losses, moves, normal, pools, reductions, sequences, statistics, steps
 from cases.gradients import gradient_case
+from cases.statistics import statistics_case
+from cases.training import training_case
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
-FAMILIES = [(gradient_case, m.family) for m in (elementwise, reductions, linear, pools, moves, normal, sequences, control)]
+FAMILIES = [(gradient_case, m.family) for m in (elementwise, reductions, linear, pools, moves, normal, sequences, control, losses)] + [(statistics_case, statistics.family), (training_case, steps.family)]
 
 
 def differing(files, directory):

@@ -46,7 +46,7 @@ def running(x, w):
     return s, torch.stack(made)
 
 
-add("loop_with_scan_output", "", {"x": real(2), "w": real(2), "count": scalar(3, "int64")}, lambda x, w, _: running(x, w), outputs=("y", "all"), near=SUM, shapes={"y": (2,), "all": (3, 2)},
+add("loop_with_scan_output", "", {"x": real(2), "w": real(2), "count": scalar(3, "int64")}, lambda x, w, _: running(x, w), outputs=("y", "all"), near=SUM, shapes={"y": (2,), "all": (3, 2)}, unjudged="it takes a condition that is left out for false",
     nodes="""y, all = Loop(count, , x) <body = b (int64 i, bool c, float[2] s) => (bool d, float[2] n, float[2] o) {
         d = Identity(c) k = Cast<to = 1>(i) m = Mul(s, w) n = Add(m, k) o = Sin(n) }>""")  # fmt: skip
 add("scan", "", {"x": real(4, 3), "start": real(3), "w": real(3)}, lambda x, s, w: scanned(x, s, w), outputs=("last", "all"), near=SUM,

@@ -97,9 +97,9 @@ def gradient_model(case, drawn, declared, weights, **told):
         nodes += [helper.make_node("Mul", [o, f"upstream_{o}"], [f"weighed_{o}"]), helper.make_node("ReduceSum", [f"weighed_{o}"], [f"sum_{o}"], keepdims=0)]
     sums = [f"sum_{o}" for o in weights]
     total = sums[0]
-    if len(sums) > 1:
-        total = "total"
-        nodes.append(helper.make_node("Sum", sums, [total]))
+    for k, one in enumerate(sums[1:]):
+        nodes.append(helper.make_node("Add", [total, one], [f"total_{k}"]))
+        total = f"total_{k}"
     zs = case.of_kind(Held) + [f"upstream_{o}" for o in weights]
     outputs, gradients = wanted_names(case)
     nodes.append(helper.make_node("Gradient", [*reals, *zs], gradients, domain=PREVIEW, xs=reals, zs=zs, y=total))

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from .declare import Family
+from .declare import SUM, Family
 from .model import finished, info, of_array
 from .steps import even, rng_of
 from .write import Files
@@ -13,7 +13,7 @@ family = Family("statistics")
 
 
 class Statistics:
-    def __init__(self, name, shape, sizes=(5, 5, 2, 5), opset=18, near=(1e-5, 1e-6), shift=0.0, **attributes):
+    def __init__(self, name, shape, sizes=(5, 5, 2, 5), opset=18, near=SUM, shift=0.0, **attributes):
         self.name, self.shape, self.sizes, self.opset, self.near, self.shift = f"statistics_{name}", shape, sizes, opset, near, shift
         self.attributes, self.opsets = attributes, {}
         family.cases.append(self)

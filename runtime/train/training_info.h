@@ -48,8 +48,8 @@ struct training_info {
     size_t main_inputs;
     size_t states, updated;   /* the first `updated` are what steps assign to, in the order of their update_bindings */
     struct info_state *state; /* [states] */
-    struct map *names; /* [1 + count] to the states of the main graph, and of each algorithm */
-    size_t results;    /* outputs of algorithms that nothing is assigned from, such as losses */
+    struct map *names;        /* [1 + count] to the states of the main graph, and of each algorithm */
+    size_t results;           /* outputs of algorithms that nothing is assigned from, such as losses */
     struct info_result {
         const char *name;
         size_t info, output;

@@ -136,7 +136,7 @@ trained("momentum_of_regression", "y = Gemm(x, w, b)", values, {"x": ("float32",
 
 
 def plain(name, main, values, inputs, outputs, infos, batches, step, **more):
-    cases.append(Steps(f"step_{name}", main, values, inputs, outputs, infos, batches, step, oracle="float64 with NumPy", near=(1e-6, 1e-6), **more))
+    cases.append(Steps(f"step_{name}", main, values, inputs, outputs, infos, batches, step, oracle="NumPy, float64", near=(1e-6, 1e-6), **more))
 
 
 def numbers(*v):

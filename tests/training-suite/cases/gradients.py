@@ -18,16 +18,14 @@ def placeholder(value):
     return np.zeros([d.dim_value for d in t.shape.dim], onnx.helper.tensor_dtype_to_np_dtype(t.elem_type))
 
 
-def gradient_case(case, with_values, checked=True):
+def gradient_case(case, with_values):
     """The files, and what is suspicious. Without values the expected outputs are zeros."""
     drawn = case.draw()
     declared = declared_outputs(case, drawn)
     weights = upstream(case, declared, 0)
     rtol, atol = case.near
-    oracle = named(case) if with_values else None
-    model = gradient_model(case, drawn, declared, weights, rtol=rtol, atol=atol)
-    if checked:
-        onnx.checker.check_model(model)
+    model = gradient_model(case, drawn, declared, weights, rtol=rtol, atol=atol, oracle=named(case))
+    onnx.checker.check_model(model)
     files, notes = Files(model), []
     outputs, gradients = wanted_names(case)
     for k in range(case.sets):

@@ -99,6 +99,7 @@ add("dft", "DFT", {"x": real(2, 5, 1)}, lambda x: torch.view_as_real(torch.fft.f
 add("dft_inverse_complex", "DFT", {"x": real(1, 4, 3, 2), "length": None, "axis": scalar(1, "int64")}, lambda x, n, a: torch.view_as_real(torch.fft.ifft(torch.view_as_complex(x), dim=1)), near=SUM, opset=20, inverse=1)
 add("dft_onesided", "DFT", {"x": real(2, 6, 1)}, lambda x: torch.view_as_real(torch.fft.rfft(x[..., 0], dim=1)), near=SUM, opset=20, onesided=1)
 add("dft_padded", "DFT", {"x": real(2, 4, 1), "length": scalar(6, "int64")}, lambda x, n: torch.view_as_real(torch.fft.fft(x[..., 0], 6, dim=1)), near=SUM, opset=20)
+add("stft", "STFT", {"signal": real(1, 8, 1), "step": scalar(2, "int64"), "window": real(4, low=0.2)}, lambda x, s, w: torch.view_as_real(torch.fft.rfft(x[..., 0].unfold(1, 4, 2) * w)), near=SUM, shapes={"y": (1, 3, 3, 2)})
 
 
 def linear_attention(name, heads=(2, 2), **attributes):

@@ -8,7 +8,7 @@ from .declare import Fixed, Held, Real
 
 PREVIEW = "ai.onnx.preview.training"
 PRODUCER = "training-suite"
-IR_OF = {14: 7, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 12, 26: 13, 27: 13, 28: 13}
+IR_OF = {10: 7, 14: 7, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 12, 26: 13, 27: 13, 28: 13}
 
 
 def info(name, dtype, shape):

@@ -39,7 +39,7 @@ add("pad_axes", "Pad", {"x": real(2, 3), "pads": fixed(1, 2), "value": None, "ax
 add("centercroppad", "CenterCropPad", {"x": real(5, 3), "shape": fixed(3, 6)}, lambda x, s: F.pad(x[1:4], (1, 2)))
 add("trilu_upper", "Trilu", {"x": real(3, 4)}, lambda x: x.triu())
 add("trilu_lower_k", "Trilu", {"x": real(2, 3, 3), "k": scalar(-1, "int64")}, lambda x, k: x.tril(-1), upper=0)
-add("compress", "Compress", {"x": real(4, 3), "condition": held([True, False, True, True])}, lambda x, c: x[[0, 2, 3]], shapes={"y": (3, 3)}, axis=0)
+add("compress", "Compress", {"x": real(4, 3), "condition": fixed(True, False, True, True, dtype=bool)}, lambda x, c: x[[0, 2, 3]], shapes={"y": (3, 3)}, axis=0)
 add("compress_flat", "Compress", {"x": real(2, 3), "condition": held([True, False, True, True])}, lambda x, c: x.flatten()[[0, 2, 3]], shapes={"y": (3,)})
 add("reversesequence", "ReverseSequence", {"x": real(4, 3), "lengths": held(np.array([1, 3, 4]))}, lambda x, n: torch.stack([torch.cat([x[:k, b].flip(0), x[k:, b]]) for b, k in enumerate((1, 3, 4))], 1))
 
@@ -64,5 +64,11 @@ add("scatternd", "ScatterND", {"x": real(3, 2), "indices": held(ROWS), "updates"
 add("scatternd_add", "ScatterND", {"x": real(3, 2), "indices": held(np.array([[2], [2]])), "updates": real(2, 2)}, lambda x, i, u: x.index_add(0, i[:, 0], u), reduction="add")
 add("scatternd_mul", "ScatterND", {"x": real(3, 2), "indices": held(np.array([[2], [2]])), "updates": real(2, 2, low=0.5)}, lambda x, i, u: torch.cat([x[:2], x[2:] * u[:1] * u[1:]]), near=(1e-5, 1e-6), reduction="mul")
 add("scatternd_elements", "ScatterND", {"x": real(3, 2), "indices": held(np.array([[2, 0], [0, 1]])), "updates": real(2)}, lambda x, i, u: x.index_put((i[:, 0], i[:, 1]), u))
+add("scatter", "Scatter", {"x": real(3, 3), "indices": held(PLACES), "updates": real(2, 3)}, lambda x, i, u: x.scatter(0, i, u), opset=10, unjudged="it does not have the operator")
+add("onehot_values", "OneHot", {"indices": held(np.array([2, 0, -1])), "depth": scalar(4, "int64"), "values": real(2)}, lambda i, d, v: v[0] + (v[1] - v[0]) * F.one_hot(i % 4, 4), near=ADDED)
+add("sequence_concatenated", "", {"a": real(2, 2), "b": real(1, 2)}, lambda a, b: torch.cat([b, a, b]), near=ADDED, shapes={"y": (4, 2)},
+    nodes="s = SequenceConstruct(a, b) zero = Constant<value_int = 0>() u = SequenceInsert(s, b, zero) y = ConcatFromSequence<axis = 0>(u)")  # fmt: skip
+add("sequence_of_parts", "", {"x": real(4, 2)}, lambda x: x[2:3] * x[0:1], near=(1e-6, 1e-6), shapes={"y": (1, 2)},
+    nodes="zero = Constant<value_int = 0>() one = Constant<value_int = 1>() two = Constant<value_int = 2>() s = SplitToSequence<axis = 0>(x, one) p = SequenceAt(s, two) q = SequenceAt(s, zero) y = Mul(p, q)")  # fmt: skip
 add("tensorscatter", "TensorScatter", {"past": real(2, 4, 3), "update": real(2, 2, 3), "at": held(np.array([1, 2]))}, lambda p, u, i: torch.stack([torch.cat([p[0, :1], u[0], p[0, 3:]]), torch.cat([p[1, :2], u[1]])]), opset=24)
 add("tensorscatter_circular", "TensorScatter", {"past": real(1, 4, 3), "update": real(1, 2, 3), "at": held(np.array([3]))}, lambda p, u, i: torch.cat([u[:, 1:], p[:, 1:3], u[:, :1]], 1), opset=24, mode="circular")

@@ -40,6 +40,24 @@ def lines_of(prefix, *command, known=()):
     return {name for _, name, _ in found}
 
 
+def operators(nodes):
+    """Those of bodies, too."""
+    for n in nodes:
+        yield n.op_type
+        for a in n.attribute:
+            if a.type == onnx.AttributeProto.GRAPH:
+                yield from operators(a.g.node)
+
+
+def covered():
+    """Each operator that ONNX marks as differentiable is in a case."""
+    real = onnx.defs.OpSchema.DifferentiationCategory.Differentiable
+    schemas = [s for s in onnx.defs.get_all_schemas() if not s.domain]
+    wanted = {s.name for s in schemas if all(any(f.differentiation_category == real for f in formals) for formals in (s.inputs, s.outputs))}
+    there = {op for path in SUITE.glob("data/*/*/model.onnx") for op in operators(onnx.load(path).graph.node)}
+    tell("PASS" if wanted and wanted <= there else "FAIL", "every-differentiable-operator", f"{len(wanted)} of them; not there: {sorted(wanted - there)}")
+
+
 # -- what a model says of its test --
 
 PLAIN = '<ir_version: 8, opset_import: ["" : 18]> m (float[2] x) => (float[2] y) { y = Neg(x) }'
@@ -137,6 +155,7 @@ def main():
             tell("FAIL", f"{name}.all-cases", f"{sorted(of ^ cases)[:5]} too many or too few")
     size = sum(p.stat().st_size for p in SUITE.rglob("*") if p.is_file())
     tell("PASS" if size < 5e6 else "FAIL", "size", f"{size} bytes")
+    covered()
     metadata_tests()
     print("{PASS} passed, {FAIL} failed, {SKIP} skipped".format(**count))
     return count["FAIL"] > 0

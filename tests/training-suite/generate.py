@@ -2,7 +2,8 @@
 """Writes the suite below data/, from the declarations in cases/ and the oracles. Usage: generate.py [--check] [PATTERN...]
 
 Needs onnx and PyTorch (requirements.txt). With patterns, only the cases whose names match one. --check writes nothing and asks no oracle, and so does without PyTorch:
-the models and inputs that are there must be those that would be written, and the expected outputs must be of the right names, types and shapes. A line for each case."""
+the models and inputs that are there must be those that would be written, and the expected outputs must be of the right names, types and shapes. A line for each case.
+"""
 
 import argparse
 import shutil
@@ -19,7 +20,10 @@ from cases.training import training_case
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
-FAMILIES = [(gradient_case, m.family) for m in (elementwise, reductions, linear, pools, moves, normal, sequences, control, losses)] + [(statistics_case, statistics.family), (training_case, steps.family)]
+FAMILIES = [(gradient_case, m.family) for m in (elementwise, reductions, linear, pools, moves, normal, sequences, control, losses)] + [
+    (statistics_case, statistics.family),
+    (training_case, steps.family),
+]
 
 
 def differing(files, directory):
@@ -42,7 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("patterns", nargs="*")
-    o = parser.parse_args()
+    o = parser.parse_intermixed_args()
     failed = count = 0
     names = set()
     for build, family in FAMILIES:

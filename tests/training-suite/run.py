@@ -180,7 +180,7 @@ def main():
     parser.add_argument("--data", type=Path, default=HERE / "data")
     parser.add_argument("--worst", action="store_true")
     parser.add_argument("patterns", nargs="*")
-    o = parser.parse_args()
+    o = parser.parse_intermixed_args()
     sys.path[:0] = [f"{Path.cwd()}", f"{HERE}"]
     prepare, of = preparing(importlib.import_module(o.backend)), {}
     for directory in sorted(p.parent for p in o.data.glob("*/*/model.onnx")):

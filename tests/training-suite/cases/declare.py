@@ -127,8 +127,42 @@ class Family:
     def __init__(self, prefix):
         self.prefix, self.cases = prefix, []
 
-    def add(self, name, op, inputs, formula=None, *, outputs=("y",), opset=18, near=CLOSE, shapes=None, nodes="", zero=False, opsets=None, single=False, unjudged="", sets=1, **attributes):
-        case = Case(f"{self.prefix}_{name}", op, inputs, formula, tuple(outputs), opset, near, attributes, shapes or {}, nodes, zero, opsets or {}, single, unjudged, sets)
+    def add(
+        self,
+        name,
+        op,
+        inputs,
+        formula=None,
+        *,
+        outputs=("y",),
+        opset=18,
+        near=CLOSE,
+        shapes=None,
+        nodes="",
+        zero=False,
+        opsets=None,
+        single=False,
+        unjudged="",
+        sets=1,
+        **attributes,
+    ):
+        case = Case(
+            f"{self.prefix}_{name}",
+            op,
+            inputs,
+            formula,
+            tuple(outputs),
+            opset,
+            near,
+            attributes,
+            shapes or {},
+            nodes,
+            zero,
+            opsets or {},
+            single,
+            unjudged,
+            sets,
+        )
         if any(c.name == case.name for c in self.cases):
             raise ValueError(f"{case.name} is declared twice")
         self.cases.append(case)

@@ -31,7 +31,18 @@ def deform_conv(x, w, offset, b=None, mask=None, *, group=1, offset_group=1, str
     made = []
     for k in range(n):
         taken = [
-            [torch.cat([bilinear(x[k, g * of : (g + 1) * of], rows + i * dilations[0] + offset[k, g, i, j, 0], columns + j * dilations[1] + offset[k, g, i, j, 1]) * mask[k, g, i, j] for g in range(offset_group)]) for j in range(kw)]
+            [
+                torch.cat(
+                    [
+                        bilinear(
+                            x[k, g * of : (g + 1) * of], rows + i * dilations[0] + offset[k, g, i, j, 0], columns + j * dilations[1] + offset[k, g, i, j, 1]
+                        )
+                        * mask[k, g, i, j]
+                        for g in range(offset_group)
+                    ]
+                )
+                for j in range(kw)
+            ]
             for i in range(kh)
         ]
         taken = torch.stack([torch.stack(row, 1) for row in taken], 1)  # [channels, kh, kw, height, width]
@@ -71,7 +82,14 @@ def linear_attention(q, k, v, past=None, decay=None, beta=None, *, q_num_heads, 
 
 
 def activation(name, alpha=None, beta=None):
-    return {"Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Relu": F.relu, "Softsign": F.softsign, "Affine": lambda x: alpha * x + beta, "LeakyRelu": lambda x: F.leaky_relu(x, alpha)}[name]
+    return {
+        "Sigmoid": torch.sigmoid,
+        "Tanh": torch.tanh,
+        "Relu": F.relu,
+        "Softsign": F.softsign,
+        "Affine": lambda x: alpha * x + beta,
+        "LeakyRelu": lambda x: F.leaky_relu(x, alpha),
+    }[name]
 
 
 def steps(cell, x, state, lengths):
@@ -137,7 +155,23 @@ def gru(x, w, r, b=None, lengths=None, h=None, *, hidden_size, direction="forwar
     return recurrent(cell_of, x, w, r, b, lengths, h, [], direction, layout)
 
 
-def lstm(x, w, r, b=None, lengths=None, h=None, c=None, p=None, *, hidden_size, direction="forward", layout=0, input_forget=0, clip=None, activations=("Sigmoid", "Tanh", "Tanh") * 2):
+def lstm(
+    x,
+    w,
+    r,
+    b=None,
+    lengths=None,
+    h=None,
+    c=None,
+    p=None,
+    *,
+    hidden_size,
+    direction="forward",
+    layout=0,
+    input_forget=0,
+    clip=None,
+    activations=("Sigmoid", "Tanh", "Tanh") * 2
+):
     def clipped(v):
         return v if clip is None else v.clamp(-clip, clip)
 

@@ -16,7 +16,17 @@ add("matmul_vectors", "MatMul", {"a": real(4), "b": real(4)}, lambda a, b: a @ b
 add("matmul_itself", "", {"a": real(3, 3)}, lambda a: a @ a, near=SUM, nodes="y = MatMul(a, a)")
 add("gemm", "Gemm", {"a": real(3, 4), "b": real(4, 2), "c": real(2)}, lambda a, b, c: a @ b + c, near=SUM)
 add("gemm_no_c", "Gemm", {"a": real(3, 4), "b": real(4, 2)}, lambda a, b: a @ b, near=SUM)
-add("gemm_transposed", "Gemm", {"a": real(4, 3), "b": real(2, 4), "c": real(3, 1)}, lambda a, b, c: 0.5 * a.T @ b.T + 2 * c, near=SUM, transA=1, transB=1, alpha=0.5, beta=2.0)
+add(
+    "gemm_transposed",
+    "Gemm",
+    {"a": real(4, 3), "b": real(2, 4), "c": real(3, 1)},
+    lambda a, b, c: 0.5 * a.T @ b.T + 2 * c,
+    near=SUM,
+    transA=1,
+    transB=1,
+    alpha=0.5,
+    beta=2.0,
+)
 add("gemm_scalar_c", "Gemm", {"a": real(3, 4), "b": real(2, 4), "c": real()}, lambda a, b, c: a @ b.T + c, near=SUM, transB=1)
 for name, equation, shapes in [
     ("matrices", "ij,jk->ik", [(2, 3), (3, 2)]),
@@ -59,14 +69,54 @@ conv((1, 3, 5, 5), (6, 1, 3, 3), name="_depthwise", formula=lambda x, w, b: F.co
 conv((1, 3, 3, 3), (4, 3, 1, 1), name="_pointwise", formula=lambda x, w, b: F.conv2d(x, w, b))
 conv((2, 2, 7), (3, 2, 3), name="_1d", formula=lambda x, w, b: F.conv1d(x, w, b, stride=2, padding=1), strides=[2], pads=[1, 1])
 conv((1, 2, 3, 4, 3), (2, 2, 2, 2, 2), name="_3d", formula=lambda x, w, b: F.conv3d(x, w, b))
-conv((1, 1, 5, 5), (2, 1, 3, 3), name="_same_upper", bias=False, formula=lambda x, w: F.conv2d(padded(x, [1, 1, 1, 1]), w, stride=2), auto_pad="SAME_UPPER", strides=[2, 2])
-conv((1, 1, 4, 4), (2, 1, 3, 3), name="_same_lower", bias=False, formula=lambda x, w: F.conv2d(padded(x, [1, 1, 0, 0]), w, stride=2), auto_pad="SAME_LOWER", strides=[2, 2])
+conv(
+    (1, 1, 5, 5),
+    (2, 1, 3, 3),
+    name="_same_upper",
+    bias=False,
+    formula=lambda x, w: F.conv2d(padded(x, [1, 1, 1, 1]), w, stride=2),
+    auto_pad="SAME_UPPER",
+    strides=[2, 2],
+)
+conv(
+    (1, 1, 4, 4),
+    (2, 1, 3, 3),
+    name="_same_lower",
+    bias=False,
+    formula=lambda x, w: F.conv2d(padded(x, [1, 1, 0, 0]), w, stride=2),
+    auto_pad="SAME_LOWER",
+    strides=[2, 2],
+)
 conv((1, 2, 3, 3), (2, 3, 3, 3), name="", op="ConvTranspose", formula=lambda x, w, b: F.conv_transpose2d(x, w, b))
-conv((1, 2, 3, 3), (2, 2, 3, 3), name="_strides_pads", op="ConvTranspose", formula=lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1), strides=[2, 2], pads=[1, 1, 1, 1])
-conv((1, 2, 3, 3), (2, 2, 3, 3), name="_output_padding", op="ConvTranspose", formula=lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1),
-     strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])  # fmt: skip
+conv(
+    (1, 2, 3, 3),
+    (2, 2, 3, 3),
+    name="_strides_pads",
+    op="ConvTranspose",
+    formula=lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1),
+    strides=[2, 2],
+    pads=[1, 1, 1, 1],
+)
+conv(
+    (1, 2, 3, 3),
+    (2, 2, 3, 3),
+    name="_output_padding",
+    op="ConvTranspose",
+    formula=lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1),
+    strides=[2, 2],
+    pads=[1, 1, 1, 1],
+    output_padding=[1, 1],
+)
 conv((1, 2, 3, 3), (2, 1, 2, 2), name="_dilations", op="ConvTranspose", bias=False, formula=lambda x, w: F.conv_transpose2d(x, w, dilation=2), dilations=[2, 2])
-add("convtranspose_groups", "ConvTranspose", {"x": real(1, 4, 3, 3), "w": real(4, 2, 2, 2)}, lambda x, w: F.conv_transpose2d(x, w, groups=2), near=SUM, unjudged="it fails where a group has several outputs", group=2)
+add(
+    "convtranspose_groups",
+    "ConvTranspose",
+    {"x": real(1, 4, 3, 3), "w": real(4, 2, 2, 2)},
+    lambda x, w: F.conv_transpose2d(x, w, groups=2),
+    near=SUM,
+    unjudged="it fails where a group has several outputs",
+    group=2,
+)
 conv((2, 2, 4), (2, 3, 3), name="_1d", op="ConvTranspose", formula=lambda x, w, b: F.conv_transpose1d(x, w, b, stride=2), strides=[2])
 
 
@@ -87,19 +137,58 @@ deform("deformconv_strides", (2, 1, 5, 5), (2, 1, 2, 2), (2, 2), mask=True, stri
 
 def causal(name, state=False, bias=True, **attributes):
     inputs = {"x": real(2, 3, 5), "w": real(3, 1, 3), "b": real(3) if bias else None, **({"past": real(2, 3, 2)} if state else {})}
-    add(name, "CausalConvWithState", inputs, lambda *i: formulas.causal_conv(*i, **attributes), outputs=("y", "present"), near=SUM, opset=27, single=True, **attributes)
+    add(
+        name,
+        "CausalConvWithState",
+        inputs,
+        lambda *i: formulas.causal_conv(*i, **attributes),
+        outputs=("y", "present"),
+        near=SUM,
+        opset=27,
+        single=True,
+        **attributes,
+    )
 
 
 causal("causalconvwithstate")
 causal("causalconvwithstate_silu", state=True, bias=False, activation="silu")
 add("col2im", "Col2Im", {"x": real(1, 8, 6), "image": fixed(3, 4), "block": fixed(2, 2)}, lambda x, i, b: F.fold(x, (3, 4), (2, 2)), near=SUM)
-add("col2im_strides_pads", "Col2Im", {"x": real(1, 4, 6), "image": fixed(4, 3), "block": fixed(2, 2)}, lambda x, i, b: F.fold(x, (4, 3), (2, 2), stride=2, padding=1), near=SUM,
-    strides=[2, 2], pads=[1, 1, 1, 1])  # fmt: skip
+add(
+    "col2im_strides_pads",
+    "Col2Im",
+    {"x": real(1, 4, 6), "image": fixed(4, 3), "block": fixed(2, 2)},
+    lambda x, i, b: F.fold(x, (4, 3), (2, 2), stride=2, padding=1),
+    near=SUM,
+    strides=[2, 2],
+    pads=[1, 1, 1, 1],
+)
 add("dft", "DFT", {"x": real(2, 5, 1)}, lambda x: torch.view_as_real(torch.fft.fft(x[..., 0], dim=1)), near=SUM, opset=20)
-add("dft_inverse_complex", "DFT", {"x": real(1, 4, 3, 2), "length": None, "axis": scalar(1, "int64")}, lambda x, n, a: torch.view_as_real(torch.fft.ifft(torch.view_as_complex(x), dim=1)), near=SUM, opset=20, inverse=1)
+add(
+    "dft_inverse_complex",
+    "DFT",
+    {"x": real(1, 4, 3, 2), "length": None, "axis": scalar(1, "int64")},
+    lambda x, n, a: torch.view_as_real(torch.fft.ifft(torch.view_as_complex(x), dim=1)),
+    near=SUM,
+    opset=20,
+    inverse=1,
+)
 add("dft_onesided", "DFT", {"x": real(2, 6, 1)}, lambda x: torch.view_as_real(torch.fft.rfft(x[..., 0], dim=1)), near=SUM, opset=20, onesided=1)
-add("dft_padded", "DFT", {"x": real(2, 4, 1), "length": scalar(6, "int64")}, lambda x, n: torch.view_as_real(torch.fft.fft(x[..., 0], 6, dim=1)), near=SUM, opset=20)
-add("stft", "STFT", {"signal": real(1, 8, 1), "step": scalar(2, "int64"), "window": real(4, low=0.2)}, lambda x, s, w: torch.view_as_real(torch.fft.rfft(x[..., 0].unfold(1, 4, 2) * w)), near=SUM, shapes={"y": (1, 3, 3, 2)})
+add(
+    "dft_padded",
+    "DFT",
+    {"x": real(2, 4, 1), "length": scalar(6, "int64")},
+    lambda x, n: torch.view_as_real(torch.fft.fft(x[..., 0], 6, dim=1)),
+    near=SUM,
+    opset=20,
+)
+add(
+    "stft",
+    "STFT",
+    {"signal": real(1, 8, 1), "step": scalar(2, "int64"), "window": real(4, low=0.2)},
+    lambda x, s, w: torch.view_as_real(torch.fft.rfft(x[..., 0].unfold(1, 4, 2) * w)),
+    near=SUM,
+    shapes={"y": (1, 3, 3, 2)},
+)
 
 
 def linear_attention(name, heads=(2, 2), **attributes):
@@ -110,7 +199,17 @@ def linear_attention(name, heads=(2, 2), **attributes):
     if "delta" in rule:
         inputs["beta"] = real(1, 3, heads[1], low=0.2, high=0.9)
     attributes |= dict(q_num_heads=heads[0], kv_num_heads=heads[1])
-    add(name, "LinearAttention", inputs, lambda *i: formulas.linear_attention(*i, **attributes), outputs=("y", "present"), near=SUM, opset=27, single=True, **attributes)
+    add(
+        name,
+        "LinearAttention",
+        inputs,
+        lambda *i: formulas.linear_attention(*i, **attributes),
+        outputs=("y", "present"),
+        near=SUM,
+        opset=27,
+        single=True,
+        **attributes,
+    )
 
 
 for rule in "linear", "gated", "delta", "gated_delta":

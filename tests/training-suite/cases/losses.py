@@ -25,7 +25,16 @@ def entropy(name, shape, labels, reduction, weighted=False, with_log=False, igno
         return (loss, x.log_softmax(1)) if with_log else loss
 
     inputs = {"scores": real(*shape, low=low, high=-low), "labels": held(labels), **({"weights": held(positive(4))} if weighted else {})}
-    add(f"softmax_cross_entropy_{name}", "SoftmaxCrossEntropyLoss", inputs, formula, outputs=("loss", "log_prob") if with_log else ("loss",), near=SUM, unjudged=unjudged, **attributes)
+    add(
+        f"softmax_cross_entropy_{name}",
+        "SoftmaxCrossEntropyLoss",
+        inputs,
+        formula,
+        outputs=("loss", "log_prob") if with_log else ("loss",),
+        near=SUM,
+        unjudged=unjudged,
+        **attributes,
+    )
 
 
 def likelihood(name, shape, labels, reduction, weighted=False, ignore=None):
@@ -36,7 +45,7 @@ def likelihood(name, shape, labels, reduction, weighted=False, ignore=None):
         return F.nll_loss(x, labels.long(), w, ignore_index=-100 if ignore is None else ignore, reduction=reduction or "mean")
 
     inputs = {"x": real(*shape, low=-3, high=0), "labels": held(labels), **({"weights": held(positive(4))} if weighted else {})}
-    unjudged = "it takes an ignore_index of -1 for none" if ignore == -1 and not weighted else ""
+    unjudged = "it takes an ignore_index of -1 for none" if ignore == -1 and not weighted and reduction == "mean" else ""
     add(f"negative_log_likelihood_{name}", "NegativeLogLikelihoodLoss", inputs, formula, outputs=("loss",), near=SUM, unjudged=unjudged, **attributes)
 
 
@@ -64,17 +73,41 @@ def built(name, inputs, formula, nodes, **more):
 PAIR = {"x": real(4, 3), "target": held(real(4, 3))}
 built("mean_squared_error", PAIR, lambda x, t: F.mse_loss(x, t), "d = Sub(x, target) s = Mul(d, d) loss = ReduceMean<keepdims = 0>(s)")
 built("mean_absolute_error", PAIR, lambda x, t: F.l1_loss(x, t), "d = Sub(x, target) s = Abs(d) loss = ReduceMean<keepdims = 0>(s)")
-built("huber", {"x": real(4, 3, low=-3, high=3), "target": held(real(4, 3))}, lambda x, t: F.huber_loss(x, t),
+built(
+    "huber",
+    {"x": real(4, 3, low=-3, high=3), "target": held(real(4, 3))},
+    lambda x, t: F.huber_loss(x, t),
     """d = Sub(x, target) a = Abs(d) half = Constant<value_float = 0.5>() one = Constant<value_float = 1.0>() near = LessOrEqual(a, one) q = Mul(d, d) h = Mul(half, q) l = Sub(a, half)
-    w = Where(near, h, l) loss = ReduceMean<keepdims = 0>(w)""")  # fmt: skip
+    w = Where(near, h, l) loss = ReduceMean<keepdims = 0>(w)""",
+)
 ZEROS_AND_ONES = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]], np.float32)
-built("binary_cross_entropy", {"x": real(4, 3, low=0.1, high=0.9), "target": held(ZEROS_AND_ONES)}, lambda x, t: F.binary_cross_entropy(x, t),
-    """one = Constant<value_float = 1.0>() l = Log(x) a = Mul(target, l) u = Sub(one, x) v = Sub(one, target) m = Log(u) b = Mul(v, m) s = Add(a, b) n = Neg(s) loss = ReduceMean<keepdims = 0>(n)""")  # fmt: skip
-built("binary_cross_entropy_of_scores", {"x": real(4, 3, low=-4, high=4), "target": held(ZEROS_AND_ONES)}, lambda x, t: F.binary_cross_entropy_with_logits(x, t),
-    "p = Softplus(x) m = Mul(x, target) d = Sub(p, m) loss = ReduceMean<keepdims = 0>(d)")  # fmt: skip
-built("kullback_leibler", {"x": real(4, 3), "target": held(np.full((4, 3), 1 / 3, np.float32))}, lambda x, t: F.kl_div(x.log_softmax(1), t, reduction="batchmean"),
-    """p = LogSoftmax(x) q = Log(target) d = Sub(q, p) m = Mul(target, d) s = ReduceSum<keepdims = 0>(m) four = Constant<value_float = 4.0>() loss = Div(s, four)""")  # fmt: skip
-built("cosine_similarity", PAIR, lambda x, t: -F.cosine_similarity(x, t).mean(),
-    """last = Constant<value_ints = [-1]>() a = LpNormalization(x) b = LpNormalization(target) m = Mul(a, b) s = ReduceSum<keepdims = 0>(m, last) c = ReduceMean<keepdims = 0>(s) loss = Neg(c)""")  # fmt: skip
-built("hinge", {"x": real(4, 3, low=-2, high=2), "target": held(2 * ZEROS_AND_ONES - 1)}, lambda x, t: (1 - x * t).relu().mean(),
-    "one = Constant<value_float = 1.0>() m = Mul(x, target) d = Sub(one, m) r = Relu(d) loss = ReduceMean<keepdims = 0>(r)")  # fmt: skip
+built(
+    "binary_cross_entropy",
+    {"x": real(4, 3, low=0.1, high=0.9), "target": held(ZEROS_AND_ONES)},
+    lambda x, t: F.binary_cross_entropy(x, t),
+    """one = Constant<value_float = 1.0>() l = Log(x) a = Mul(target, l) u = Sub(one, x) v = Sub(one, target) m = Log(u) b = Mul(v, m) s = Add(a, b) n = Neg(s) loss = ReduceMean<keepdims = 0>(n)""",
+)
+built(
+    "binary_cross_entropy_of_scores",
+    {"x": real(4, 3, low=-4, high=4), "target": held(ZEROS_AND_ONES)},
+    lambda x, t: F.binary_cross_entropy_with_logits(x, t),
+    "p = Softplus(x) m = Mul(x, target) d = Sub(p, m) loss = ReduceMean<keepdims = 0>(d)",
+)
+built(
+    "kullback_leibler",
+    {"x": real(4, 3), "target": held(np.full((4, 3), 1 / 3, np.float32))},
+    lambda x, t: F.kl_div(x.log_softmax(1), t, reduction="batchmean"),
+    """p = LogSoftmax(x) q = Log(target) d = Sub(q, p) m = Mul(target, d) s = ReduceSum<keepdims = 0>(m) four = Constant<value_float = 4.0>() loss = Div(s, four)""",
+)
+built(
+    "cosine_similarity",
+    PAIR,
+    lambda x, t: -F.cosine_similarity(x, t).mean(),
+    """last = Constant<value_ints = [-1]>() a = LpNormalization(x) b = LpNormalization(target) m = Mul(a, b) s = ReduceSum<keepdims = 0>(m, last) c = ReduceMean<keepdims = 0>(s) loss = Neg(c)""",
+)
+built(
+    "hinge",
+    {"x": real(4, 3, low=-2, high=2), "target": held(2 * ZEROS_AND_ONES - 1)},
+    lambda x, t: (1 - x * t).relu().mean(),
+    "one = Constant<value_float = 1.0>() m = Mul(x, target) d = Sub(one, m) r = Relu(d) loss = ReduceMean<keepdims = 0>(r)",
+)

@@ -29,7 +29,9 @@ def forward_nodes(case):
 def finished(case, graph, opsets=None, **told):
     """The model of a graph, with what is told about the case in its metadata."""
     domains = {"": case.opset, **case.opsets, **(opsets or {})}
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in domains.items()], ir_version=IR_OF[case.opset], producer_name=PRODUCER)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid(d, v) for d, v in domains.items()], ir_version=IR_OF[case.opset], producer_name=PRODUCER
+    )
     helper.set_model_props(model, {f"test.{key}": f"{value}" for key, value in told.items()})
     return model
 
@@ -81,7 +83,9 @@ def declared_outputs(case, drawn):
 def upstream(case, declared, k):
     """{output of floats: the gradient that comes from above}: of either sign, and not near zero."""
     rng = np.random.default_rng([k, *case.name.encode()])
-    shapes = {name: tuple(d.dim_value for d in o.type.tensor_type.shape.dim) for name, o in declared.items() if o.type.tensor_type.elem_type == TensorProto.FLOAT}
+    shapes = {
+        name: tuple(d.dim_value for d in o.type.tensor_type.shape.dim) for name, o in declared.items() if o.type.tensor_type.elem_type == TensorProto.FLOAT
+    }
     return {o: (rng.choice([-1, 1], s) * (0.5 + rng.random(s))).astype(np.float32) for o, s in shapes.items()}
 
 

@@ -11,7 +11,8 @@ PREVIEW = "ai.onnx.preview.training"
 @dataclass
 class Optimizer:
     """compute(attributes, rate, t, x, g, *states) -> x and the states; `states` are their prefixes, from zero on but for what `start` says. nodes(attributes, names) -> text
-    that assigns next_X and next_STATE_X from rate, step (counted from 0), next_step, X and d_X. `peer`(attributes, rate, torch, parameters): the same of torch.optim, or None."""
+    that assigns next_X and next_STATE_X from rate, step (counted from 0), next_step, X and d_X. `peer`(attributes, rate, torch, parameters): the same of torch.optim, or None.
+    """
 
     compute: object
     states: tuple
@@ -99,7 +100,9 @@ def each(text):
 
 
 def sgd():
-    return Optimizer(lambda a, rate, t, x, g: (x - rate * g,), (), each("u_@ = Mul(rate, d_@) next_@ = Sub(@, u_@)"), peer=lambda torch, p, rate: torch.optim.SGD(p, rate))
+    return Optimizer(
+        lambda a, rate, t, x, g: (x - rate * g,), (), each("u_@ = Mul(rate, d_@) next_@ = Sub(@, u_@)"), peer=lambda torch, p, rate: torch.optim.SGD(p, rate)
+    )
 
 
 def rmsprop_step(a, rate, t, x, g, s):
@@ -110,7 +113,14 @@ def rmsprop_step(a, rate, t, x, g, s):
 def rmsprop():
     a = single(rho=0.9, epsilon=1e-6)
     text = "q_@ = Mul(d_@, d_@) k_@ = Mul(rho, s_@) l_@ = Mul(rest, q_@) next_s_@ = Add(k_@, l_@) r_@ = Sqrt(next_s_@) e_@ = Add(r_@, epsilon) f_@ = Div(d_@, e_@) u_@ = Mul(rate, f_@) next_@ = Sub(@, u_@)"
-    return Optimizer(rmsprop_step, ("s",), each(text), a, lambda torch, p, rate: torch.optim.RMSprop(p, rate, a["rho"], a["epsilon"]), constants={"rho": 0.9, "rest": 0.1, "epsilon": 1e-6})
+    return Optimizer(
+        rmsprop_step,
+        ("s",),
+        each(text),
+        a,
+        lambda torch, p, rate: torch.optim.RMSprop(p, rate, a["rho"], a["epsilon"]),
+        constants={"rho": 0.9, "rest": 0.1, "epsilon": 1e-6},
+    )
 
 
 def adamw_step(a, rate, t, x, g, m, s):
@@ -128,7 +138,15 @@ def adamw():
     loss_of_weight = Mul(rate, decay) kept = Sub(one_float, loss_of_weight) """
     nodes = lambda attributes, names: begin + each(text)(attributes, names)
     constants = {"first": 0.9, "first_rest": 0.1, "second": 0.99, "second_rest": 0.01, "epsilon": 1e-6, "decay": 0.1}
-    return Optimizer(adamw_step, ("m", "s"), nodes, a, lambda torch, p, rate: torch.optim.AdamW(p, rate, (a["first"], a["second"]), a["epsilon"], a["decay"]), constants=constants, first=1)
+    return Optimizer(
+        adamw_step,
+        ("m", "s"),
+        nodes,
+        a,
+        lambda torch, p, rate: torch.optim.AdamW(p, rate, (a["first"], a["second"]), a["epsilon"], a["decay"]),
+        constants=constants,
+        first=1,
+    )
 
 
 def adadelta_step(a, rate, t, x, g, s, u):
@@ -141,7 +159,14 @@ def adadelta():
     a = single(rho=0.9, epsilon=1e-3)
     text = """q_@ = Mul(d_@, d_@) k_@ = Mul(rho, s_@) l_@ = Mul(rest, q_@) next_s_@ = Add(k_@, l_@) e_@ = Add(next_s_@, epsilon) f_@ = Add(u_@, epsilon) r_@ = Div(f_@, e_@) o_@ = Sqrt(r_@) m_@ = Mul(o_@, d_@)
     w_@ = Mul(rate, m_@) next_@ = Sub(@, w_@) n_@ = Mul(m_@, m_@) y_@ = Mul(rho, u_@) z_@ = Mul(rest, n_@) next_u_@ = Add(y_@, z_@)"""
-    return Optimizer(adadelta_step, ("s", "u"), each(text), a, lambda torch, p, rate: torch.optim.Adadelta(p, rate, a["rho"], a["epsilon"]), constants={"rho": 0.9, "rest": 0.1, "epsilon": 1e-3})
+    return Optimizer(
+        adadelta_step,
+        ("s", "u"),
+        each(text),
+        a,
+        lambda torch, p, rate: torch.optim.Adadelta(p, rate, a["rho"], a["epsilon"]),
+        constants={"rho": 0.9, "rest": 0.1, "epsilon": 1e-3},
+    )
 
 
 def lion_step(a, rate, t, x, g, m):
@@ -150,4 +175,6 @@ def lion_step(a, rate, t, x, g, m):
 
 def lion():
     text = """a_@ = Mul(first, m_@) b_@ = Mul(first_rest, d_@) c_@ = Add(a_@, b_@) s_@ = Sign(c_@) u_@ = Mul(rate, s_@) next_@ = Sub(@, u_@) k_@ = Mul(second, m_@) l_@ = Mul(second_rest, d_@) next_m_@ = Add(k_@, l_@)"""
-    return Optimizer(lion_step, ("m",), each(text), single(first=0.9, second=0.99), constants={"first": 0.9, "first_rest": 0.1, "second": 0.99, "second_rest": 0.01})
+    return Optimizer(
+        lion_step, ("m",), each(text), single(first=0.9, second=0.99), constants={"first": 0.9, "first_rest": 0.1, "second": 0.99, "second_rest": 0.01}
+    )

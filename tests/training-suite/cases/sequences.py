@@ -10,7 +10,7 @@ add = family.add
 T, B, I, H = 3, 2, 2, 3  # steps, batch, what comes in, the state
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 LENGTHS = held(np.array([3, 2], np.int32))
-ONE_DIRECTION = "it has one direction only, and no lengths"
+NOT_LOOKED_AT = "it has few activations, and neither clip nor input_forget"
 
 
 def recurrent(op, name="", bias=True, lengths=False, states=False, peepholes=False, outputs=None, **attributes):
@@ -19,7 +19,14 @@ def recurrent(op, name="", bias=True, lengths=False, states=False, peepholes=Fal
     attributes["hidden_size"] = H
     state = (B, d, H) if layout else (d, B, H)
     x = real(*((B, T, I) if layout else (T, B, I)))
-    inputs = {"x": x, "w": real(d, n * H, I), "r": real(d, n * H, H), "b": real(d, 2 * n * H) if bias else None, "lengths": LENGTHS if lengths else None, "h": real(*state) if states else None}
+    inputs = {
+        "x": x,
+        "w": real(d, n * H, I),
+        "r": real(d, n * H, H),
+        "b": real(d, 2 * n * H) if bias else None,
+        "lengths": LENGTHS if lengths else None,
+        "h": real(*state) if states else None,
+    }
     if op == "LSTM":
         inputs |= {"c": real(*state) if states else None, "p": real(d, 3 * H) if peepholes else None}
     while list(inputs.values())[-1] is None:
@@ -30,9 +37,16 @@ def recurrent(op, name="", bias=True, lengths=False, states=False, peepholes=Fal
     listed = tuple(o if o in wanted else "" for o in all_outputs)
     while not listed[-1]:
         listed = listed[:-1]
-    plain = d == 1 and not lengths and attributes.get("direction", "forward") == "forward" and not set(attributes) - {"hidden_size", "direction", "linear_before_reset"}
-    add(f"{op.lower()}{name}", op, inputs, lambda *i: [y for o, y in zip(all_outputs, formula(*i, **attributes)) if o in wanted], outputs=listed, near=SUM,
-        unjudged="" if plain else ONE_DIRECTION, **attributes)  # fmt: skip
+    add(
+        f"{op.lower()}{name}",
+        op,
+        inputs,
+        lambda *i: [y for o, y in zip(all_outputs, formula(*i, **attributes)) if o in wanted],
+        outputs=listed,
+        near=SUM,
+        unjudged="it does not look at the lengths" if lengths else NOT_LOOKED_AT if set(attributes) & {"activations", "clip", "input_forget"} else "",
+        **attributes,
+    )
 
 
 for op in GATES:
@@ -57,7 +71,16 @@ recurrent("LSTM", "_last_cell_alone", outputs=("y_c",))
 
 
 def attention(name, q, k, v, extra=None, outputs=("y",), opset=23, **attributes):
-    add(f"attention_{name}", "Attention", {"q": q, "k": k, "v": v, **(extra or {})}, lambda *i: formulas.attention(*i, **attributes), outputs=outputs, near=SUM, opset=opset, **attributes)
+    add(
+        f"attention_{name}",
+        "Attention",
+        {"q": q, "k": k, "v": v, **(extra or {})},
+        lambda *i: formulas.attention(*i, **attributes),
+        outputs=outputs,
+        near=SUM,
+        opset=opset,
+        **attributes,
+    )
 
 
 QKV = real(1, 2, 3, 4), real(1, 2, 5, 4), real(1, 2, 5, 3)
@@ -69,9 +92,22 @@ attention("mask_of_booleans", *QKV, {"mask": held(np.tri(3, 5, 1, bool))})
 attention("shared_heads", real(1, 4, 3, 2), real(1, 2, 5, 2), real(1, 2, 5, 3))
 attention("softcap", *QKV, softcap=0.8)
 attention("3d", real(2, 3, 8), real(2, 4, 8), real(2, 4, 6), q_num_heads=2, kv_num_heads=2)
-attention("past", real(1, 2, 2, 4), real(1, 2, 2, 4), real(1, 2, 2, 3), {"mask": None, "past_k": real(1, 2, 3, 4), "past_v": real(1, 2, 3, 3)}, ("y", "present_k", "present_v"))
-add("attention_written_out", "", {"q": real(2, 3, 4), "k": real(2, 5, 4), "v": real(2, 5, 3)}, lambda q, k, v: F.scaled_dot_product_attention(q, k, v), near=SUM,
-    nodes="half = Constant<value_float = 0.5>() kt = Transpose<perm = [0, 2, 1]>(k) s = MatMul(q, kt) t = Mul(s, half) p = Softmax<axis = -1>(t) y = MatMul(p, v)")  # fmt: skip
+attention(
+    "past",
+    real(1, 2, 2, 4),
+    real(1, 2, 2, 4),
+    real(1, 2, 2, 3),
+    {"mask": None, "past_k": real(1, 2, 3, 4), "past_v": real(1, 2, 3, 3)},
+    ("y", "present_k", "present_v"),
+)
+add(
+    "attention_written_out",
+    "",
+    {"q": real(2, 3, 4), "k": real(2, 5, 4), "v": real(2, 5, 3)},
+    lambda q, k, v: F.scaled_dot_product_attention(q, k, v),
+    near=SUM,
+    nodes="half = Constant<value_float = 0.5>() kt = Transpose<perm = [0, 2, 1]>(k) s = MatMul(q, kt) t = Mul(s, half) p = Softmax<axis = -1>(t) y = MatMul(p, v)",
+)
 
 
 def rotary(name, x, cos, sin, positions=None, **attributes):

@@ -68,7 +68,7 @@ def gradients(function, state, names):
 
 NETWORK = "h = Gemm(x, w1, b1) t = Tanh(h) z = Gemm(t, w2, b2) p = Softmax(z)"
 NAMES = ["w1", "b1", "w2", "b2"]
-TAIL = 'loss = SoftmaxCrossEntropyLoss(z, labels) {d} = ' + PREVIEW + '.Gradient<xs = [{xs}], zs = ["x", "labels"], y = "loss">({names}, x, labels) '
+TAIL = "loss = SoftmaxCrossEntropyLoss(z, labels) {d} = " + PREVIEW + '.Gradient<xs = [{xs}], zs = ["x", "labels"], y = "loss">({names}, x, labels) '
 
 
 def start_of(rng, sizes=(4, 5, 3)):
@@ -137,10 +137,28 @@ def optimised(name, o, rate, **more):
     rng = rng_of(name)
     values = start_of(rng)
     rate = float(np.float32(rate))
-    extra = {"step": np.int64(0), "one": np.int64(1), "rate": np.float32(rate), **{k: np.float32(v) for k, v in o.constants.items()}, **states_of(o, values, NAMES)}
+    extra = {
+        "step": np.int64(0),
+        "one": np.int64(1),
+        "rate": np.float32(rate),
+        **{k: np.float32(v) for k, v in o.constants.items()},
+        **states_of(o, values, NAMES),
+    }
     info = Info(algorithm(o, NAMES, rate), extra, {"labels": ("int64", ["N"])}, bound(o, NAMES), ("loss",))
-    cases.append(Steps(f"step_{name}", NETWORK, values, {"x": ("float32", ["N", 4])}, {"p": ("float32", ["N", 3])}, [info], classified(rng), by_optimizer(o, rate, NAMES, network_loss),
-                       peer=by_torch(o, rate, network_loss) if o.peer else None, **more))  # fmt: skip
+    cases.append(
+        Steps(
+            f"step_{name}",
+            NETWORK,
+            values,
+            {"x": ("float32", ["N", 4])},
+            {"p": ("float32", ["N", 3])},
+            [info],
+            classified(rng),
+            by_optimizer(o, rate, NAMES, network_loss),
+            peer=by_torch(o, rate, network_loss) if o.peer else None,
+            **more,
+        )
+    )
 
 
 optimised("adam", opt.adam(epsilon=1e-10), 0.05)

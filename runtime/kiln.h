@@ -1071,6 +1071,11 @@ KILN_API int64_t kiln_training_steps(const kiln_training *training);
 KILN_API size_t kiln_training_result_count(const kiln_training *training);
 KILN_API const char *kiln_training_result_name(const kiln_training *training, size_t k);
 KILN_API const kiln_tensor *kiln_training_result(const kiln_training *training, size_t k);
+/* What the steps assign to, in the order of the file's update_bindings; what it is now, which belongs to the training,
+ * until the next call that changes it. NULL where k is not below the count. */
+KILN_API size_t kiln_training_state_count(const kiln_training *training);
+KILN_API const char *kiln_training_state_name(const kiln_training *training, size_t k);
+KILN_API const kiln_tensor *kiln_training_state(const kiln_training *training, size_t k);
 /* What is assigned to, by name: a copy, which belongs to the caller. Errors: BAD_ARGUMENT (there is none of that name),
  * NO_MEMORY. */
 KILN_API kiln_status kiln_training_get(kiln_tensor **out, const kiln_training *training, const char *name,

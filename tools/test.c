@@ -301,8 +301,8 @@ enum { KEY_EXACT = 256, KEY_ULP };
 
 static const struct argp_option argp_options[] = {
     { "expect", 'e', "FILE", 0, "a list of results; what differs from it fails, an unexpected pass too", 0 },
-    { "rtol", 'r', "X", 0, "relative tolerance (1e-3)", 0 },
-    { "atol", 'a', "X", 0, "absolute tolerance (1e-7)", 0 },
+    { "rtol", 'r', "X", 0, "relative tolerance (1e-3, or what the model's metadata say as test.rtol)", 0 },
+    { "atol", 'a', "X", 0, "absolute tolerance (1e-7, or what the model's metadata say as test.atol)", 0 },
     { "threads", 't', "N", 0, "tests that run at once, each on one thread (0: one for each CPU)", 0 },
     { "ulp", KEY_ULP, NULL, 0,
       "the largest error of each test that passes, in units of the last place of what is expected", 0 },
@@ -383,12 +383,13 @@ static int run(int argc, char **argv)
         parse_option,
         "PATH...",
         "Run ONNX backend tests: directories with model.onnx and test_data_set_N, light models with their outputs "
-        "beside them, or directories of those. A line each, and totals.",
+        "beside them, or directories of those. Where a model's metadata say that test.kind is training, the data sets "
+        "are steps of its training_info. A line each, and totals.",
         limits_options,
         NULL,
         NULL
     };
-    struct options o = { .test.tolerance = { 1e-3, 1e-7 } };
+    struct options o = { .test.tolerance = { -1, -1 } };
     static struct suite s = { .lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
     int code;
 

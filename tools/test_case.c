@@ -1,5 +1,8 @@
 #include "test_case.h"
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 bool is_file(const char *path)
@@ -18,10 +21,12 @@ bool is_directory(const char *path)
 
 struct case_run {
     const struct test_options *o;
+    struct tolerance tolerance;
     struct ulps worst;
     struct command command;
     kiln_model *model;
-    kiln_session *session;
+    kiln_session *session; /* or: */
+    kiln_training *training;
     size_t count; /* of the inputs that have a value: */
     const char **names;
     kiln_tensor **tensors;
@@ -34,36 +39,44 @@ static void give(struct case_run *c, const kiln_value_info *input, kiln_tensor *
     c->tensors[c->count++] = t;
 }
 
+/* Is it what the file says? */
+static bool compare(struct case_run *c, const char *path, const kiln_tensor *got, const char *name)
+{
+    kiln_tensor *expected;
+    bool same;
+
+    if (kiln_tensor_read(&expected, path, kiln_tensor_kind(got), c->command.context, &c->command.err) != KILN_OK)
+        return false;
+    same = same_value(got, expected, c->tolerance, c->why);
+    if (same)
+        ulps_apart(&c->worst, got, expected);
+    kiln_tensor_free(expected);
+    return same || command_fail(&c->command, KILN_MISMATCH, NULL, "output '%s': %s", name, c->why);
+}
+
+/* There must be as many files as outputs. */
+static bool output_file(struct case_run *c, char path[PATH_TEXT], const char *directory, const char *pattern, size_t k,
+                        size_t outputs)
+{
+    snprintf(path, PATH_TEXT, pattern, directory, k);
+    return is_file(path) == (k < outputs) ||
+           command_fail(&c->command, KILN_BAD_DATA, path, "%s, the model has %zu outputs",
+                        k < outputs ? "is not there" : "is there", outputs);
+}
+
 static bool run_and_compare(struct case_run *c, const char *directory, const char *pattern)
 {
     const size_t outputs = kiln_model_output_count(c->model);
-    kiln_error *err = &c->command.err;
+    char path[PATH_TEXT];
 
-    if (kiln_session_run(c->session, c->count, c->names, (const kiln_tensor *const *)c->tensors, err) != KILN_OK)
+    if (kiln_session_run(c->session, c->count, c->names, (const kiln_tensor *const *)c->tensors, &c->command.err) !=
+        KILN_OK)
         return false;
-    for (size_t k = 0; k <= outputs; k++) {
-        const kiln_tensor *got = kiln_session_output(c->session, k);
-        kiln_tensor *expected;
-        char path[PATH_TEXT];
-        bool same;
-
-        snprintf(path, sizeof path, pattern, directory, k);
-        if (is_file(path) != (k < outputs))
-            return command_fail(&c->command, KILN_BAD_DATA, path, "%s, the model has %zu outputs",
-                                k < outputs ? "is not there" : "is there", outputs);
-        if (k == outputs)
-            break;
-        if (kiln_tensor_read(&expected, path, kiln_tensor_kind(got), c->command.context, err) != KILN_OK)
+    for (size_t k = 0; k < outputs; k++)
+        if (!output_file(c, path, directory, pattern, k, outputs) ||
+            !compare(c, path, kiln_session_output(c->session, k), kiln_model_output(c->model, k)->name))
             return false;
-        same = same_value(got, expected, c->o->tolerance, c->why);
-        if (same)
-            ulps_apart(&c->worst, got, expected);
-        kiln_tensor_free(expected);
-        if (!same)
-            return command_fail(&c->command, KILN_MISMATCH, NULL, "output '%s': %s",
-                                kiln_model_output(c->model, k)->name, c->why);
-    }
-    return true;
+    return output_file(c, path, directory, pattern, outputs, outputs);
 }
 
 static void forget_inputs(struct case_run *c)
@@ -90,6 +103,49 @@ static bool run_set(struct case_run *c, const char *directory)
     }
     return run_and_compare(c, directory, "%s/output_%zu.pb");
 }
+
+/* -- steps of a training_info -- */
+
+static bool compare_step(struct case_run *c, const char *directory)
+{
+    const char *const pattern = "%s/output_%zu.pb";
+    const size_t states = kiln_training_state_count(c->training);
+    const size_t outputs = states + kiln_training_result_count(c->training);
+    char path[PATH_TEXT];
+
+    for (size_t k = 0; k < outputs; k++) {
+        const bool state = k < states;
+        const kiln_tensor *got =
+            state ? kiln_training_state(c->training, k) : kiln_training_result(c->training, k - states);
+
+        if (!output_file(c, path, directory, pattern, k, outputs) ||
+            !compare(c, path, got,
+                     state ? kiln_training_state_name(c->training, k)
+                           : kiln_training_result_name(c->training, k - states)))
+            return false;
+    }
+    return output_file(c, path, directory, pattern, outputs, outputs);
+}
+
+/* A data set is a step: what it takes, in its order, and then the state and the results after it. */
+static bool run_step(struct case_run *c, const char *directory)
+{
+    forget_inputs(c);
+    for (size_t k = 0; k < kiln_training_input_count(c->training); k++) {
+        const kiln_value_info *input = kiln_training_input(c->training, k);
+        char path[PATH_TEXT];
+        kiln_tensor *t;
+
+        snprintf(path, sizeof path, "%s/input_%zu.pb", directory, k);
+        if (kiln_tensor_read(&t, path, input->kind, c->command.context, &c->command.err) != KILN_OK)
+            return false;
+        give(c, input, t);
+    }
+    return kiln_training_step(c->training, (const kiln_tensor *const *)c->tensors, &c->command.err) == KILN_OK &&
+           compare_step(c, directory);
+}
+
+/* -- kinds of tests -- */
 
 /* arange(k).reshape(shape) / k, as onnx' own runner makes the inputs of its light models. */
 static kiln_tensor *light_input(struct case_run *c, const kiln_value_info *input)
@@ -138,10 +194,70 @@ static bool run_sets(struct case_run *c, const char *directory)
         snprintf(path, sizeof path, "%s/test_data_set_%d", directory, n);
         if (!is_directory(path))
             break;
-        if (!run_set(c, path))
+        if (!(c->training ? run_step(c, path) : run_set(c, path)))
             return false;
     }
     return n || command_fail(&c->command, KILN_BAD_DATA, NULL, "there is no test_data_set_0");
+}
+
+/* -- what the model says of its test -- */
+
+/* NULL: nothing. */
+static const char *said(const struct case_run *c, const char *wanted)
+{
+    const char *key, *value;
+
+    for (size_t k = 0; kiln_model_metadata(c->model, k, &key, &value); k++)
+        if (strcmp(key, wanted) == 0)
+            return value;
+    return NULL;
+}
+
+/* What an option says goes before what the model says, and that before what is usual. */
+static bool tolerance_of(struct case_run *c, double *to, double given, const char *key, double usual)
+{
+    const char *text = said(c, key);
+    char *end;
+
+    *to = given >= 0 ? given : usual;
+    if (given >= 0 || !text)
+        return true;
+    errno = 0;
+    *to = strtod(text, &end);
+    return (end != text && !*end && !errno && isfinite(*to) && *to >= 0) ||
+           command_fail(&c->command, KILN_BAD_MODEL, NULL,
+                        "the metadata say that %s is '%.40s', must be a number from 0 on", key, text);
+}
+
+static bool read_metadata(struct case_run *c, bool *training)
+{
+    const char *kind = said(c, "test.kind");
+
+    *training = kind;
+    if (kind && strcmp(kind, "training") != 0)
+        return command_fail(&c->command, KILN_BAD_MODEL, NULL,
+                            "the metadata say that test.kind is '%.40s', must be 'training' or left out", kind);
+    return tolerance_of(c, &c->tolerance.relative, c->o->tolerance.relative, "test.rtol", 1e-3) &&
+           tolerance_of(c, &c->tolerance.absolute, c->o->tolerance.absolute, "test.atol", 1e-7);
+}
+
+/* A training starts with its initialization. */
+static bool start(struct case_run *c, const kiln_session_options *so)
+{
+    kiln_error *err = &c->command.err;
+    bool training;
+    size_t inputs;
+
+    if (!read_metadata(c, &training))
+        return false;
+    if (training ? kiln_training_new(&c->training, c->model, so, err) != KILN_OK ||
+                       kiln_training_initialize(c->training, err) != KILN_OK
+                 : kiln_session_new(&c->session, c->model, so, err) != KILN_OK)
+        return false;
+    inputs = training ? kiln_training_input_count(c->training) : kiln_model_input_count(c->model);
+    c->names = calloc(inputs + 1, sizeof *c->names);
+    c->tensors = calloc(inputs + 1, sizeof *c->tensors);
+    return (c->names && c->tensors) || command_no_memory(&c->command);
 }
 
 static bool open_case(struct case_run *c, const char *model)
@@ -160,12 +276,7 @@ static bool open_case(struct case_run *c, const char *model)
     so.context = lo.context;
     so.seconds = lo.seconds;
     so.exact = c->o->exact;
-    if (kiln_model_open(&c->model, model, &lo, err) != KILN_OK ||
-        kiln_session_new(&c->session, c->model, &so, err) != KILN_OK)
-        return false;
-    c->names = calloc(kiln_model_input_count(c->model) + 1, sizeof *c->names);
-    c->tensors = calloc(kiln_model_input_count(c->model) + 1, sizeof *c->tensors);
-    return (c->names && c->tensors) || command_no_memory(&c->command);
+    return kiln_model_open(&c->model, model, &lo, err) == KILN_OK && start(c, &so);
 }
 
 static void close_case(struct case_run *c)
@@ -174,6 +285,7 @@ static void close_case(struct case_run *c)
     free(c->names);
     free(c->tensors);
     kiln_session_free(c->session);
+    kiln_training_free(c->training);
     kiln_model_free(c->model);
     kiln_context_free(c->command.context);
 }

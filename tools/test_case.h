@@ -1,4 +1,7 @@
-/* One of ONNX' backend tests: a model, and what it must make of inputs. */
+/* One of ONNX' backend tests: a model, and what it must make of inputs.
+ *
+ * What the model's metadata say of the test counts: test.rtol and test.atol are its tolerances, and where test.kind is
+ * "training" the data sets are steps of its training_info (tests/training-suite/README.md). */
 #ifndef KILN_TOOLS_TEST_CASE_H
 #define KILN_TOOLS_TEST_CASE_H
 
@@ -8,7 +11,7 @@
 enum { PATH_TEXT = 4096 };
 
 struct test_options {
-    struct tolerance tolerance;
+    struct tolerance tolerance; /* negative: what the model's metadata say, or the usual one */
     bool exact;
     struct limits limits; /* of each test */
 };

@@ -108,6 +108,21 @@ const kiln_tensor *kiln_training_result(const kiln_training *training, size_t k)
                : NULL;
 }
 
+size_t kiln_training_state_count(const kiln_training *training)
+{
+    return training ? training->training->updated : 0;
+}
+
+const char *kiln_training_state_name(const kiln_training *training, size_t k)
+{
+    return k < kiln_training_state_count(training) ? training->training->state[k].name : NULL;
+}
+
+const kiln_tensor *kiln_training_state(const kiln_training *training, size_t k)
+{
+    return k < kiln_training_state_count(training) ? (const kiln_tensor *)&training->training->state[k].value : NULL;
+}
+
 kiln_status kiln_training_get(kiln_tensor **out, const kiln_training *training, const char *name, kiln_error *err)
 {
     const struct info_state *s;

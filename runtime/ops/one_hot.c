@@ -6,6 +6,7 @@
 #include "ops/convert.h"
 #include "ops/move.h"
 #include "ops/rank.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { INDICES, DEPTH, VALUES }; /* inputs */
@@ -85,18 +86,40 @@ static bool run(struct step *s)
     return true;
 }
 
+/* -- gradient -- */
+
+/* values[1] stands where the indices say, values[0] everywhere else. */
+static bool gradient(struct backward *b)
+{
+    const struct one_hot *a = attrs_of(b);
+    const int64_t ends[] = { 0, 1 }, one = 1;
+    struct emitter *e = emitter_of(b);
+    struct value *dy = upstream(b, 0), *mask, *there, *elsewhere;
+    char attrs[32];
+
+    if (!wants(b, VALUES))
+        return backward_ok(b);
+    snprintf(attrs, sizeof attrs, "axis=%lld", (long long)a->axis);
+    mask = emit(e, "OneHot", attrs, 3, forward_in(b, INDICES), forward_in(b, DEPTH),
+                emit_cast(e, emit_ints(e, 2, ends), type_out(b, 0)->dtype));
+    there = emit_reshape(e, emit(e, "ReduceSum", "keepdims=0", 1, emit(e, "Mul", "", 2, dy, mask)), 1, &one);
+    elsewhere = emit(e, "Sub", "", 2, emit_reshape(e, emit(e, "ReduceSum", "keepdims=0", 1, dy), 1, &one), there);
+    give(b, VALUES, emit(e, "Concat", "axis=0", 2, elsewhere, there));
+    return backward_ok(b);
+}
+
 /* -- test -- */
 
 #define CASES                                                                                                          \
-    { "i64[3]{0,-1,7} i64[]{5} f32[2]", "", "f32[3,5]", 0 },                                                           \
-        { "i32[2,2]{0,1,2,-3} i32[1]{3} f64[2]", "axis=1", "f64[2,3,2]", 0 },                                          \
+    { "i64[3]{0,-1,7} i64[]{5} f32[2]", "", "f32[3,5]", 4 },                                                           \
+        { "i32[2,2]{0,1,2,-3} i32[1]{3} f64[2]", "axis=1", "f64[2,3,2]", 4 },                                          \
         { "f32[3]{0,1.5,2} f32[]{3} str[2]", "axis=0", "str[3,3]", 0 },                                                \
         { "f64[1]{2} f16[]{4} bool[2]", "axis=-2", "bool[4,1]", 0 }, { "u8[600] i64[]{3} i8[2]", "", "i8[600,3]", 0 }, \
         { "i8[] u8[]{3} c128[2]", "", "c128[3]", 0 }, { "u64[2] u64[]{0} u64[2]", "", "u64[2,0]", 0 },                 \
         { "i16[2] i16[]{2} f32[2]", "", "f32[2,2]", 0 }, { "u16[2] u16[]{2} f32[2]", "", "f32[2,2]", 0 },              \
         { "u32[2] u32[]{2} f32[2]", "", "f32[2,2]", 0 },                                                               \
     {                                                                                                                  \
-        "i64[0,2] i64[]{3} f32[2]", "", "f32[0,2,3]", 0                                                                \
+        "i64[0,2] i64[]{3} f32[2]", "", "f32[0,2,3]", 4                                                                \
     }
 static const struct op_case cases_9[] = { CASES, { 0 } };
 static const struct op_case cases_28[] = { CASES, { "i64[3]{0,-1,7} i64[]{5} bf16[2]", "", "bf16[3,5]", 0 }, { 0 } };
@@ -105,7 +128,7 @@ static const struct op_case cases_28[] = { CASES, { "i64[3]{0,-1,7} i64[]{5} bf1
     {                                                                                                                  \
         .since = version, .signature = "T1 indices, T2 depth, T3 values -> T3 output",                                 \
         .types = "T1: floats ints uints; T2: floats ints uints; T3: " list, .attrs_size = sizeof(struct one_hot),      \
-        .parse = parse, .rank = rank, .infer = infer, .run = run, .gradient = zero_gradient, .cases = tests            \
+        .parse = parse, .rank = rank, .infer = infer, .run = run, .gradient = gradient, .cases = tests                 \
     }
 
 const struct op op_one_hot = {

@@ -96,20 +96,22 @@ static bool check_keys(const struct training_info *t, struct report *r)
     return ok;
 }
 
-static bool add_states_of(struct training_info *t, const struct map *initializers, size_t k, struct report *r)
+static bool add_states_of(struct training_info *t, const struct map *initializers, size_t k, bool updates,
+                          struct report *r)
 {
     const Onnx__TrainingInfoProto *info = info_of(t, k);
+    Onnx__StringStringEntryProto *const *binding = updates ? info->update_binding : info->initialization_binding;
+    const size_t count = updates ? info->n_update_binding : info->n_initialization_binding;
     char where[64];
     bool ok = true;
 
     snprintf(where, sizeof where, "training_info[%zu]", k);
-    for (size_t n = 0; ok && n < info->n_update_binding; n++)
-        ok = add_state(t, initializers, or_empty(info->update_binding[n]->key), k, where, r);
-    for (size_t n = 0; ok && n < info->n_initialization_binding; n++)
-        ok = add_state(t, initializers, or_empty(info->initialization_binding[n]->key), k, where, r);
+    for (size_t n = 0; ok && n < count; n++)
+        ok = add_state(t, initializers, or_empty(binding[n]->key), k, where, r);
     return ok;
 }
 
+/* What updates assign to comes first. */
 static bool add_states(struct training_info *t, struct report *r)
 {
     struct map *initializers = arena_array(&t->arena, 1 + t->count, sizeof *initializers, r);
@@ -128,7 +130,10 @@ static bool add_states(struct training_info *t, struct report *r)
     }
     t->state = arena_array(&t->arena, most, sizeof *t->state, r);
     for (size_t k = 0; t->state && ok && k < t->count; k++)
-        ok = add_states_of(t, initializers, k, r);
+        ok = add_states_of(t, initializers, k, true, r);
+    t->updated = t->states;
+    for (size_t k = 0; t->state && ok && k < t->count; k++)
+        ok = add_states_of(t, initializers, k, false, r);
     for (size_t k = 0; k <= t->count; k++)
         map_release(&initializers[k]);
     return t->state && ok;

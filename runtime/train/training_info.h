@@ -46,10 +46,10 @@ struct training_info {
     size_t inputs;                               /* of a step, each name once: */
     const struct value **input;                  /* those of the main graph first, then those of the algorithms */
     size_t main_inputs;
-    size_t states;
-    struct info_state *state;
-    struct map *names; /* [1 + count] to the states of the main graph, and of each algorithm */
-    size_t results;    /* outputs of algorithms that nothing is assigned from, such as losses */
+    size_t states, updated;   /* the first `updated` are what steps assign to, in the order of their update_bindings */
+    struct info_state *state; /* [states] */
+    struct map *names;        /* [1 + count] to the states of the main graph, and of each algorithm */
+    size_t results;           /* outputs of algorithms that nothing is assigned from, such as losses */
     struct info_result {
         const char *name;
         size_t info, output;

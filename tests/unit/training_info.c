@@ -249,6 +249,35 @@ START_TEST(several_run_in_their_order)
 }
 END_TEST
 
+/* What only an initialization assigns to is no state of the steps. */
+START_TEST(the_state_is_told_in_the_order_of_its_updates)
+{
+    static const struct info_text infos[] = {
+        { "a () => (float v2, float u2) <float v = {1}, float u = {8}> { v2 = Add (v, w) u2 = Neg (u) }", "v=v2 u=u2",
+          "i () => (float c0) { c0 = Constant <value_float = 5.0> () }", "c=c0" },
+        { "a () => (float w2) { w2 = Mul (w, c) }", "w=w2", NULL, NULL },
+    };
+    static const char *const names[] = { "v", "u", "w" };
+    const double before[] = { 1, 8, 2 }, after[] = { 3, -8, 10 };
+    kiln_training *t = training("m () => (float y) <float w = {2}, float c = {1}> { y = Mul (w, c) }", 2, infos);
+
+    ok(kiln_training_initialize(t, &err));
+    ck_assert_uint_eq(kiln_training_state_count(t), 3);
+    for (int step = 0; step < 2; step++) {
+        for (size_t k = 0; k < 3; k++) {
+            ck_assert_str_eq(kiln_training_state_name(t, k), names[k]);
+            ck_assert_double_eq(kiln_tensor_number(kiln_training_state(t, k), 0), step ? after[k] : before[k]);
+        }
+        ok(kiln_training_step(t, NULL, &err));
+    }
+    ck_assert_ptr_null(kiln_training_state_name(t, 3));
+    ck_assert_ptr_null(kiln_training_state(t, 3));
+    ck_assert_double_eq(value(t, "c"), 5);
+    kiln_training_free(t);
+    ck_assert_uint_eq(kiln_training_state_count(NULL), 0);
+}
+END_TEST
+
 /* A step happens whole or not at all, also where the second training_info fails. */
 START_TEST(a_failed_step_changes_nothing)
 {
@@ -581,6 +610,7 @@ Suite *suite(void)
     add_test(s, what_is_exported_goes_on);
     add_test(s, updates_are_assigned_at_once);
     add_test(s, several_run_in_their_order);
+    add_test(s, the_state_is_told_in_the_order_of_its_updates);
     add_test(s, a_failed_step_changes_nothing);
     add_test(s, infinite_state_may_stay_infinite);
     add_test(s, an_initialization_begins_anew);

@@ -1,0 +1,2 @@
+B
+upstream_yJhR²¿`$¹¿Pf¿È¦¿Qb«¿GC‡¿

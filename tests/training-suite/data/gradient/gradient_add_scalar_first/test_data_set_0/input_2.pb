@@ -1,0 +1,2 @@
+B
+upstream_yJÏlœ¿ZÔ‚?L|h?‹f–?ZüS¿/ÀC¿

@@ -1,0 +1,2 @@
+B
+d_varianceJHๅ>ฐkพา๒?

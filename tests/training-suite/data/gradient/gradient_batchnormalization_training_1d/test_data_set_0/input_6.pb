@@ -1,0 +1,1 @@
+Bupstream_new_meanJjp¿ý”?

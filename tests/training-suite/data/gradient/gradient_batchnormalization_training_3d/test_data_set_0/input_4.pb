@@ -1,0 +1,1 @@
+BvarianceJ=Kg?¾ÖÀ>

@@ -1,0 +1,1 @@
+Bupstream_new_meanJéO?J)g?ŒÊ›¿

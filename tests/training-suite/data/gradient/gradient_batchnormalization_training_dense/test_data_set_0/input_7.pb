@@ -1,0 +1,1 @@
+Bupstream_new_varianceJ‘v¿Œª¿)Ä§¿

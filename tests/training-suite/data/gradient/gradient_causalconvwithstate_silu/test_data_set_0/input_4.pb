@@ -1,0 +1,1 @@
+Bupstream_presentJ0_Ù;?i]“¿`NL¿ªj¿¢'—¿ @N¿FŠµ?ôt¿!¹'?áöQ¿V]´?şy»¿

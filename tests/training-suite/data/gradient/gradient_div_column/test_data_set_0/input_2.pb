@@ -1,0 +1,2 @@
+B
+upstream_yJMV¿“4¤¿Êw$¿}½?UéT?xC?

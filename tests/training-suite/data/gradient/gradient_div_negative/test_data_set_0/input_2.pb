@@ -1,0 +1,2 @@
+B
+upstream_yJ„E¿mz”¿Sb?Áë'¿æ¤r¿}ûd?

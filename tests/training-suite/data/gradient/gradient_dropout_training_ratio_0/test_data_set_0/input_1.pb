@@ -1,0 +1,2 @@
+B
+upstream_yJÆE;?²ˆx¿Õw¬¿RB?ÜŒ?bU?

@@ -1,0 +1,2 @@
+B
+upstream_yJ9O¿‰ñ?

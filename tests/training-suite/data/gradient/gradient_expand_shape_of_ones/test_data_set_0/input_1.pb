@@ -1,0 +1,2 @@
+B
+upstream_yJ&Œ?j»?Zó¿ûwf?\u9¿Tlµ?

@@ -1,0 +1,1 @@
+Bupstream_y_hJsP?k<«?Q ¨¿xav? ¿¬ï9?

@@ -1,0 +1,1 @@
+Bupstream_y_cJ„i¿µ¶m?òÞV?«Hg¿iqG?)‹?

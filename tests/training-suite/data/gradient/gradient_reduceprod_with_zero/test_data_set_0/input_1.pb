@@ -1,0 +1,2 @@
+B
+upstream_yJâº?WŠ±¿

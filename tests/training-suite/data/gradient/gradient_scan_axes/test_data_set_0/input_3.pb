@@ -1,0 +1,1 @@
+Bupstream_lastJä¿æ½€?ûôp?

@@ -1,0 +1,2 @@
+B
+upstream_yJ¬ÊV¿%š?M’:¿”u±¿t¶¿	gq¿

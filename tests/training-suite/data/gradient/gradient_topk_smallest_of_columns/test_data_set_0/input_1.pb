@@ -1,0 +1,1 @@
+Bupstream_valuesJ×';¿Ò%b??|[l?

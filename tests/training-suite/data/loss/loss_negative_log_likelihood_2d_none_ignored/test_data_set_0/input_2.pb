@@ -1,0 +1,1 @@
+Bupstream_lossJâ;l¿û\?´-®¿hËº¿,u–?

@@ -1,0 +1,1 @@
+Bupstream_lossJ~C]¿ŽD¿‚ì[¿Ub¥¿Ð‹¥¿ÂN¿

@@ -1,0 +1,1 @@
+BweightsJhÑ?v6?Poä>Qƒ?

@@ -1,0 +1,2 @@
+Bupstream_lossJŸ
+³¿

@@ -1,0 +1,1 @@
+BweightsJ¨i?RÌù?üuÃ?~kT?

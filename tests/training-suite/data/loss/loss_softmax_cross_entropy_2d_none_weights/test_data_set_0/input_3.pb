@@ -1,0 +1,1 @@
+Bupstream_lossJö–?¶ä¾¿óI4?“z›¿z×‰¿

@@ -1,0 +1,1 @@
+Bupstream_lossJ³(9?

@@ -1,0 +1,1 @@
+Bupstream_lossJæì¸?›ıl¿cÅ¿jË¿"%¿UÆV¿

@@ -1,0 +1,1 @@
+Bupstream_lossJG®?Ík?¨•¤¿ˆT¿õ–“?Ê÷l?

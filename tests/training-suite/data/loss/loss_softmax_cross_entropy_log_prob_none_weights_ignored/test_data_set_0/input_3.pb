@@ -1,0 +1,1 @@
+Bupstream_lossJØ9C¿?N,¿/·–¿rÞ˜?85¿I˜r?

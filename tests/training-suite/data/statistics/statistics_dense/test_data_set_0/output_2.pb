@@ -1,0 +1,1 @@
+Bnew_varianceJ0—l?óv? G€?

@@ -1,0 +1,1 @@
+BvarianceJ0—l?óv? G€?

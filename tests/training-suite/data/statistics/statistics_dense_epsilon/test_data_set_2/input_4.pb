@@ -1,0 +1,1 @@
+BvarianceJn˜?YÜ®?J…Ž?

@@ -1,0 +1,1 @@
+Bnew_meanJXqå¾–7¾HøV¾

@@ -1,0 +1,1 @@
+Bnew_varianceJr.Ô?:ç^@ŸÚ?

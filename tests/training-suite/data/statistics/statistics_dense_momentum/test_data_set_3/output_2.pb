@@ -1,0 +1,1 @@
+Bnew_varianceJAŽA$#1A.8@

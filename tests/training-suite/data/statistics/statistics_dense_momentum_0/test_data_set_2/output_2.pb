@@ -1,0 +1,2 @@
+Bnew_varianceJá
+ç>c	g;ÊD‰A

@@ -1,0 +1,2 @@
+BvarianceJá
+ç>c	g;ÊD‰A

@@ -1,0 +1,2 @@
+BxJð›öÆB¥ÆB^ÅB¡úÄBnáÊBýÄBh*ÅBK€ÈBÈÀÆBþ/ÇBš$ËB`sÆB/±ÈBÐÆBhÈB¯ÊB»ŠÆBßµËB\ÂÈBÏ‰ÅBà
+ÇB)ïÄBhÖÅB[ËBOjÆBø ÈBuÈBJmÅBPÅBâ¾ÅBeðÅB1þËB¥ÉBß(ËB¤¶ÉBºœÉB¶4ÉB7þÉBP/ÄB×®ËBÁÈB5*ËBíËB¸ÉÊB„lÅBéÇB^ÙÈB¨1ÈBÇ]ÅB¡@ÇBD<ÇB@éÉBÒ¹ÄB<ÄBäéÅBÊÔËBí¼ÉBsËBsÈBÃçËB

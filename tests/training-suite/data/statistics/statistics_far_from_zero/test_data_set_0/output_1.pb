@@ -1,0 +1,1 @@
+Bnew_meanJ¶§AüAt A

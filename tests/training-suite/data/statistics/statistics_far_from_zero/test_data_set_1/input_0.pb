@@ -1,0 +1,1 @@
+BxJðÜGÈBÝ'ËB’³ÀB¹ÊÁB³.ÃBìéÄBx\ÄBªÉB¦?ÃBTÄBÅÏBAQÇBE ÄBœpÊB¡JÂBÒ÷ÊBƒ3ÐBøéÉB ;ÎB¨xÎB‘>ÉBŽ"ÏBƒZÉBDQÆBMÈB×îÁB—ÁB«ÐB3ÃBç6ÆB}‹ÉBbÆB¾ÙÅBåoÂBféÈB¢„ÌB4ÀÁBNKÌBÝfÂBþ£ÆBJ•ÉB1œÀBß2ÏB¸³ÇBó²ÎBeÁB»+ÌBÉÍÌBý|ÇB’ÐÇB)ÅB×ÃBˆ}ÊB•LËBÄBËËBéÁBÞÄBA´ÎB6jÉB

@@ -1,0 +1,1 @@
+Bnew_meanJÓ$—A”;˜A’o˜A

@@ -1,0 +1,4 @@
+Bnew_meanJQ`
+BŸ
+B‚W
+B

@@ -1,0 +1,1 @@
+Bnew_meanJW3<êçŒ¼ub¼

@@ -1,0 +1,1 @@
+Bnew_varianceJÔÇ’?E5“?

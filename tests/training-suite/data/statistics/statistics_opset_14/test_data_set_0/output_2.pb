@@ -1,0 +1,1 @@
+Bnew_varianceJéK„?Oƒ?M€?

@@ -1,0 +1,1 @@
+BvarianceJéK„?Oƒ?M€?

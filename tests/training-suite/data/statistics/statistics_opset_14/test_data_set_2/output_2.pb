@@ -1,0 +1,1 @@
+Bnew_varianceJ×i@4û@šì$@

@@ -1,0 +1,1 @@
+Bnew_varianceJd£l?jís?U`g?

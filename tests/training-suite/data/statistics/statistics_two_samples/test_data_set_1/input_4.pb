@@ -1,0 +1,1 @@
+BvarianceJd£l?jís?U`g?

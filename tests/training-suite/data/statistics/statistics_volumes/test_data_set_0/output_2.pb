@@ -1,0 +1,1 @@
+Bnew_varianceJÑ„?Ä7~?

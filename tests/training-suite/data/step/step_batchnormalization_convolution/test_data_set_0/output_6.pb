@@ -1,0 +1,1 @@
+BvarianceJnå„?­pu?¹zy?

@@ -1,0 +1,1 @@
+BvarianceJ&§?Pi?õYn?

@@ -1,0 +1,1 @@
+BvarianceJ+·‡?ÜfZ?¡gh?

@@ -1,0 +1,1 @@
+BvarianceJF‡?[l?ÆHp?o€?Š­…?

@@ -1,0 +1,1 @@
+BvarianceJ²sw?Lù\?WVw?S£z?):˜?

@@ -1,0 +1,1 @@
+BvarianceJ°`?≥W?L2Å?VXn?G¥§?

@@ -279,7 +279,7 @@ START_TEST(convolutions_are_exact)
     struct kernels k;
 
     random_state = (uint64_t)_i + 1;
-    for (int round = 0; kernels_of(_i, &k) && round < ROUNDS(300); round++) {
+    for (int round = 0; kernels_of(_i, &k) && round < ROUNDS(120); round++) {
         const struct conv_shape s = random_shape(round);
 
         check_last(&k, round % 2 ? pool : NULL, &s, false);
@@ -294,7 +294,7 @@ START_TEST(products_are_exact)
     struct kernels k;
 
     random_state = (uint64_t)_i + 1;
-    for (int round = 0; kernels_of(_i, &k) && round < ROUNDS(60); round++) {
+    for (int round = 0; kernels_of(_i, &k) && round < ROUNDS(30); round++) {
         const struct conv_shape s =
             integer_last_product(1 + random_below(30), 1 + random_below(round % 2 ? 300 : 9), 1 + random_below(200));
 

@@ -10,6 +10,8 @@
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/rows.h"
+#include "ops/spelled.h"
+#include <string.h>
 
 struct grad_attrs {
     struct pooling_attrs pooling;
@@ -118,6 +120,70 @@ static bool gradient_of_grad(struct backward *b)
     return backward_ok(b);
 }
 
+/* How many elements of the padded image a window at `at` sees along a dimension. */
+static int64_t seen(const struct pool_shape *s, int d, int64_t at)
+{
+    const int64_t least = s->count_include_pad ? -s->pads_begin[d] : 0;
+    const int64_t end = s->in[d] + (s->count_include_pad ? s->pads_end[d] : 0);
+    int64_t count = 0;
+
+    for (int64_t t = 0; t < s->kernel[d]; t++) {
+        const int64_t place = at * s->strides[d] - s->pads_begin[d] + t * s->dilations[d];
+
+        count += place >= least && place < end;
+    }
+    return count;
+}
+
+/* 1 / the elements that each window sees. */
+static struct value *shares(struct emitter *e, const struct pool_shape *s, enum dtype dtype)
+{
+    struct tensor type = { .dtype = F32, .rank = s->rank + 2, .dims = { 1, 1 } };
+    const int64_t n = dims_product(s->out, 0, s->rank);
+    float *of = emit_alloc(e, (size_t)n * sizeof *of);
+
+    memcpy(type.dims + 2, s->out, (size_t)s->rank * sizeof *s->out);
+    for (int64_t k = 0; of && k < n; k++) {
+        int64_t rest = k, count = 1;
+
+        for (int d = s->rank - 1; d >= 0; d--) {
+            count *= seen(s, d, rest % s->out[d]);
+            rest /= s->out[d];
+        }
+        of[k] = count ? 1 / (float)count : 0;
+    }
+    return of ? emit_cast_from(e, emit_constant(e, &type, of), F32, dtype) : NULL;
+}
+
+/* Planes are images of one channel, and sums a convolution with ones. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct grad_attrs *a = n->attrs;
+    struct conv_shape c = { .groups = 1, .in_channels = 1, .out_channels = 1 };
+    int64_t planes[MAX_RANK] = { 0, 1 }, ones[MAX_RANK] = { 1, 1 };
+    struct pool_shape s;
+    struct value *v, *weights;
+
+    if (!pooling_shape(NULL, &a->pooling, &a->x, &s))
+        return false;
+    c.batch = planes[0] = s.planes;
+    c.rank = s.rank;
+    memcpy(c.in, s.in, sizeof c.in);
+    memcpy(c.out, s.out, sizeof c.out);
+    memcpy(c.kernel, s.kernel, sizeof c.kernel);
+    memcpy(c.strides, s.strides, sizeof c.strides);
+    memcpy(c.dilations, s.dilations, sizeof c.dilations);
+    memcpy(c.pads_begin, s.pads_begin, sizeof c.pads_begin);
+    memcpy(planes + 2, s.out, (size_t)s.rank * sizeof *planes);
+    memcpy(ones + 2, s.kernel, (size_t)s.rank * sizeof *ones);
+    v = emit_reshape(e, n->in[0], 2 + s.rank, planes);
+    if (!s.sum)
+        v = emit(e, "Mul", "", 2, v, shares(e, &s, in[0]->dtype));
+    weights = emit(e, "Expand", "", 2, emit_scalar(e, in[0]->dtype, 1), emit_ints(e, 2 + s.rank, ones));
+    out[0] = emit_reshape(e, emit_conv_back(e, &c, v, weights), a->x.rank, a->x.dims);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "AveragePoolGrad",
     .domain = "kiln",
@@ -127,6 +193,7 @@ static const struct op op_grad = {
               .signature = "T dY -> T dX",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct grad_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .run = grad_run,
               .cost = grad_cost,

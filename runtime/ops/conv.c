@@ -11,6 +11,7 @@
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/rows.h"
+#include "ops/spelled.h"
 #include <math.h>
 
 enum { X, W, B };                /* inputs */
@@ -154,6 +155,21 @@ static bool grad_gradient(struct backward *b)
     return conv_grad_gradient(b, &op_conv);
 }
 
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct conv_shape s;
+
+    if (!conv_shape_read(NULL, n->attrs, in[GRAD_X], in[GRAD_W], &s))
+        return false;
+    if (n->out[X])
+        out[X] = emit_conv_back(e, &s, n->in[GRAD_Y], n->in[GRAD_W]);
+    if (n->out[W])
+        out[W] = emit_conv_weights(e, &s, n->in[GRAD_X], n->in[GRAD_Y]);
+    if (n->out[B])
+        out[B] = emit_channel_sums(e, n->in[GRAD_Y], in[GRAD_Y]->rank);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "ConvGrad",
     .domain = "kiln",
@@ -163,6 +179,7 @@ static const struct op op_grad = {
               .signature = "T dY, T X, T W -> T dX?, T dW?, T dB?",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct conv_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .run = grad_run,
               .describe = grad_describe,

@@ -29,6 +29,16 @@ static struct value *copied(const struct training_program *p, const struct value
     return p->graph->values[v->id]; /* clones keep ids */
 }
 
+static bool trains(const struct training_program *p)
+{
+    return p->purpose != TO_EVALUATE && p->purpose != TO_PREDICT;
+}
+
+static bool is_written(const struct training_program *p)
+{
+    return p->purpose == TO_WRITE || p->purpose == TO_DESCRIBE;
+}
+
 /* -- parts -- */
 
 /* 1 where a parameter trains, 0 in the half that does not. */
@@ -182,6 +192,7 @@ static bool train_node(struct build *b, struct node *n)
     memcpy(attrs, n->attrs, n->def->attrs_size);
     n->def->train(attrs);
     n->attrs = attrs;
+    n->said_count = UNKNOWN;
     for (int k = 0; k < n->def->training_outputs; k++) {
         struct value *v = node_output(n, k);
 
@@ -231,6 +242,9 @@ static struct value *again(struct build *b, const struct node *n, struct value *
     copy->op_name = n->op_name;
     copy->def = n->def;
     copy->attrs = n->attrs;
+    copy->said = n->said;
+    copy->said_count = n->said_count;
+    copy->said_inputs = n->said_inputs;
     copy->outputs = 1;
     for (int k = 1; k < n->inputs; k++)
         copy->in[k] = n->in[k] ? copied(b->program, n->in[k]) : NULL;
@@ -282,6 +296,8 @@ static bool add_target(struct build *b, size_t k, bool gradient)
         at = class_axis_emit(&b->e, at, t->y.rank + !numbers, t->loss.axis);
         y = numbers ? class_axis_emit(&b->e, y, t->y.rank, t->loss.axis) : y;
     }
+    if (is_written(p))
+        return y && at && loss_spell(&b->e, &t->loss, at, y, p->weights, &p->loss[k]);
     if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, p->weights, gradient, &p->loss[k]))
         return false;
     p->metrics[k] = metrics_emit(&b->e, program_metrics(b->trainer, p, k), at, y);
@@ -325,7 +341,7 @@ static bool add_losses(struct build *b, bool gradient)
         if (!add_target(b, p->targets, gradient))
             return false;
     p->sum = add_up(b);
-    return p->sum && (p->sum == p->loss->mean || graph_add_output(p->graph, p->sum));
+    return p->sum && ((p->sum == p->loss->mean && !is_written(p)) || graph_add_output(p->graph, p->sum));
 }
 
 static void give_batch(const struct build *b, struct tensor *tensors, const struct value *v, const struct tensor *type)
@@ -497,14 +513,11 @@ static bool find_bounds(struct build *b, struct optimizer_inputs *to)
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */
-static bool add_optimizer(struct build *b, const struct program *types)
+static bool add_slots(struct build *b)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const size_t slots = (size_t)t->optimizer.slots;
-    struct optimizer_inputs in = {
-        .loss = p->sum, .parameters = t->trainable, .parameter = b->state, .gradient = p->gradient, .slots = b->slots
-    };
 
     p->rate = new_input(b, "kiln.rate", &t->rate);
     if (!p->rate)
@@ -515,10 +528,33 @@ static bool add_optimizer(struct build *b, const struct program *types)
             if (!b->slots[k * slots + s])
                 return false;
         }
+    return true;
+}
+
+static struct optimizer_inputs optimizer_inputs(const struct build *b)
+{
+    const struct training_program *p = b->program;
+
+    return (struct optimizer_inputs){ .loss = p->sum,
+                                      .rate = p->rate,
+                                      .parameters = b->trainer->trainable,
+                                      .parameter = b->state,
+                                      .gradient = p->gradient,
+                                      .slots = b->slots };
+}
+
+static bool add_optimizer(struct build *b, const struct program *types)
+{
+    struct trainer *t = b->trainer;
+    struct training_program *p = b->program;
+    struct optimizer_inputs in;
+
+    if (!add_slots(b))
+        return false;
+    in = optimizer_inputs(b);
     for (size_t k = 0; t->keep_gradients && k < t->trainable; k++)
         if (!graph_add_output(p->graph, p->gradient[k]))
             return false;
-    in.rate = p->rate;
     return find_bounds(b, &in) && find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 
@@ -533,6 +569,125 @@ static bool add_backward(struct build *b)
 
     program_free(types);
     return ok;
+}
+
+/* -- written into a file -- */
+
+static const struct tensor whole_number = { .dtype = I64 };
+
+static bool begin_written(struct build *b)
+{
+    struct training_program *p = b->program;
+    const struct trainer *t = b->trainer;
+    struct step_values *w = &p->written;
+
+    w->next = arena_array(&p->arena, t->state_count, sizeof *w->next, b->report);
+    w->next_slots = arena_array(&p->arena, t->trainable * MAX_SLOTS, sizeof *w->next_slots, b->report);
+    w->seed = new_input(b, "kiln.seed", &whole_number);
+    w->count = new_input(b, "kiln.step", &whole_number);
+    w->state = b->state;
+    w->slots = b->slots;
+    return w->next && w->next_slots && w->seed && w->count;
+}
+
+static bool spell_plain(struct build *b)
+{
+    const struct plan_context c = engine_context(&b->trainer->engine, b->report);
+    struct training_program *p = b->program;
+    struct arena scratch = { .budget = b->trainer->engine.budget };
+    const struct tensor *given = types_given(b, &scratch);
+    const bool ok =
+        given && grad_spell_plain(p->graph, given, p->graph->value_count, p->written.seed, p->written.count, &c);
+
+    arena_release(&scratch);
+    return ok;
+}
+
+/* The standard's node, which nobody plans: it tells of names, which are given when it is written. */
+static bool add_gradient_node(struct build *b)
+{
+    struct training_program *p = b->program;
+    const int count = (int)b->trainer->trainable;
+    const struct op *op = op_find("ai.onnx.preview.training", "Gradient");
+    struct node *n = graph_node(p->graph, count, count);
+
+    if (!n)
+        return false;
+    n->op = op;
+    n->def = op->defs;
+    n->op_name = op->name;
+    n->said_inputs = n->outputs = count;
+    n->name = "";
+    n->index = -1;
+    for (int k = 0; k < count; k++) {
+        n->in[k] = b->state[k];
+        n->out[k] = p->gradient[k] = graph_value(p->graph, NULL);
+        if (!n->out[k])
+            return false;
+        n->out[k]->producer = n;
+        n->out[k]->known = known_of(b->state[k]);
+    }
+    p->written.gradient = n;
+    return true;
+}
+
+static bool add_update(struct build *b)
+{
+    struct trainer *t = b->trainer;
+    struct training_program *p = b->program;
+    struct step_values *w = &p->written;
+    struct optimizer_inputs in;
+
+    if (!add_slots(b))
+        return false;
+    in = optimizer_inputs(b);
+    if (!find_bounds(b, &in) || !optimizer_spell(&b->e, &t->optimizer, &in, w->count, w->next, w->next_slots))
+        return false;
+    for (size_t k = t->trainable; k < t->state_count; k++)
+        w->next[k] = b->moved[k] ? b->moved[k] : b->state[k];
+    w->next_count = emit(&b->e, "Add", "", 2, w->count, emit_scalar(&b->e, I64, 1));
+    return !b->e.failed;
+}
+
+static bool list_written(struct build *b)
+{
+    struct training_program *p = b->program;
+    struct trainer *t = b->trainer;
+    struct step_values *w = &p->written;
+
+    p->graph->output_count = 0;
+    if (!graph_add_output(p->graph, p->sum))
+        return false;
+    for (size_t k = 0; k < t->state_count; k++)
+        if (!graph_add_output(p->graph, w->next[k]))
+            return false;
+    for (size_t k = 0; k < t->trainable * (size_t)t->optimizer.slots; k++)
+        if (!graph_add_output(p->graph, w->next_slots[k]))
+            return false;
+    return graph_add_output(p->graph, w->next_count);
+}
+
+/* Gradients are taken of what is private still, which has the better rules. */
+static bool write_step(struct build *b)
+{
+    struct training_program *p = b->program;
+    struct program *types = NULL;
+    bool ok = begin_written(b);
+
+    if (p->purpose == TO_WRITE) {
+        types = ok ? types_of(b) : NULL;
+        ok = types && add_gradients(b, types);
+        for (size_t k = 0; ok && k < b->trainer->trainable; k++) /* so that they are planned */
+            ok = graph_add_output(p->graph, p->gradient[k]);
+        program_free(types);
+        ok = ok && spell_plain(b);
+    } else {
+        ok = ok && spell_plain(b) && add_gradient_node(b);
+    }
+    if (!ok || !add_update(b) || !list_written(b))
+        return false;
+    p->types = types_given(b, &p->arena);
+    return p->types;
 }
 
 /* -- the whole -- */
@@ -560,7 +715,7 @@ static bool build(struct build *b)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
-    const bool training = p->purpose == TO_TRAIN;
+    const bool training = trains(p);
 
     p->graph = graph_clone(t->model->graph, &p->arena, b->report);
     if (!p->graph)
@@ -580,7 +735,11 @@ static bool build(struct build *b)
     for (size_t k = 0; k < t->inputs; k++)
         p->x[k] = p->graph->inputs[k];
     if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) ||
-        !expand_gradients(b) || !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
+        !expand_gradients(b))
+        return false;
+    if (is_written(p))
+        return write_step(b);
+    if (!rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
     return (!training || add_backward(b)) && make_frame(b);
 }

@@ -1,0 +1,543 @@
+#include "model/graph_write.h"
+#include "model/message.h"
+#include "ops/node.h"
+#include "ops/registry.h"
+#include <stdio.h>
+#include <string.h>
+
+/* A graph on its way, the main one or a body. */
+struct writing {
+    struct graph_writing *w;
+    const struct graph *graph;
+    size_t values; /* of it: reading attributes again makes more, which nobody reads */
+    struct writing *outer;
+    Onnx__GraphProto *to;
+    char **names; /* by value id; NULL: not met yet */
+    bool *live;   /* by value id: something reads it that is written */
+    struct arena *scratch;
+    struct budget *budget;
+    struct report *report;
+    int64_t *next; /* of the names that are made */
+};
+
+/* -- lists -- */
+
+static bool reserve(struct writing *a, void *list, size_t count)
+{
+    void *made = budget_zalloc(a->budget, count, sizeof(void *), a->report);
+
+    if (made)
+        memcpy(list, &made, sizeof made);
+    return made;
+}
+
+static char *text(struct writing *a, const char *s)
+{
+    return message_string(s, strlen(s), a->budget, a->report);
+}
+
+/* -- names -- */
+
+static bool is_named(const struct writing *a, const struct value *v)
+{
+    return !a->outer && a->w->names && a->w->names[v->id];
+}
+
+/* Identity, which spelling out makes many of, is not written. */
+static const struct value *source(const struct writing *a, const struct value *v)
+{
+    while (v->producer && v->producer->graph == a->graph && node_is(v->producer, &op_identity) && !is_named(a, v))
+        v = v->producer->in[0];
+    return v;
+}
+
+static const char *name_of(struct writing *a, const struct value *of)
+{
+    const struct value *v = source(a, of);
+
+    if (a->names[v->id])
+        return a->names[v->id];
+    for (size_t k = 0; k < a->graph->capture_count; k++)
+        if (a->graph->captures[k].inner == v && a->outer) {
+            const char *outer = name_of(a->outer, a->graph->captures[k].outer);
+
+            return a->names[v->id] = (char *)(uintptr_t)outer;
+        }
+    a->names[v->id] = is_named(a, v)
+                          ? (char *)(uintptr_t)a->w->names[v->id]
+                           : arena_printf(a->scratch, a->report, "%s%lld", a->w->prefix, (long long)++*a->next);
+    return a->names[v->id];
+}
+
+/* -- attributes -- */
+
+static bool list_attribute(struct writing *a, Onnx__AttributeProto *to, const struct attr *from)
+{
+    const size_t n = from->count;
+
+    switch (from->type) {
+    case ATTR_FLOATS:
+        to->floats = budget_zalloc(a->budget, n, sizeof *to->floats, a->report);
+        to->n_floats = to->floats ? n : 0;
+        if (to->n_floats)
+            memcpy(to->floats, from->floats, n * sizeof *to->floats);
+        return to->floats;
+    case ATTR_INTS:
+        to->ints = budget_zalloc(a->budget, n, sizeof *to->ints, a->report);
+        to->n_ints = to->ints ? n : 0;
+        if (to->n_ints)
+            memcpy(to->ints, from->ints, n * sizeof *to->ints);
+        return to->ints;
+    default:
+        to->strings = budget_zalloc(a->budget, n, sizeof *to->strings, a->report);
+        for (; to->strings && to->n_strings < n; to->n_strings++) {
+            const struct bytes *s = &from->strings[to->n_strings];
+
+            if (!message_bytes(&to->strings[to->n_strings], s->data, s->length, a->budget, a->report))
+                return false;
+        }
+        return to->strings;
+    }
+}
+
+static Onnx__GraphProto *body_of(struct writing *a, const struct graph *g);
+
+static bool attribute(struct writing *a, Onnx__AttributeProto *to, const struct node *n, const struct attr *from)
+{
+    char where[WHERE_TEXT];
+
+    to->name = text(a, from->name);
+    to->has_type = true;
+    to->type = (Onnx__AttributeProto__AttributeType)from->type;
+    if (!to->name)
+        return false;
+    switch (from->type) {
+    case ATTR_FLOAT:
+        to->has_f = true;
+        to->f = from->f;
+        return true;
+    case ATTR_INT:
+        to->has_i = true;
+        to->i = from->i;
+        return true;
+    case ATTR_STRING:
+        to->has_s = message_bytes(&to->s, from->s.data, from->s.length, a->budget, a->report);
+        return to->has_s;
+    case ATTR_TENSOR:
+        to->t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
+        return to->t && tensor_to_proto(to->t, NULL, from->tensor, a->budget, a->report);
+    case ATTR_GRAPH:
+        to->g = body_of(a, n->graph_of[from->i]);
+        return to->g;
+    case ATTR_FLOATS:
+    case ATTR_INTS:
+    case ATTR_STRINGS:
+        return list_attribute(a, to, from);
+    default:
+        return fail(a->report, KILN_UNSUPPORTED, node_where(n, where), "attribute '%s' is %s, which cannot be written",
+                    from->name, attr_type_name(from->type));
+    }
+}
+
+/* -- nodes -- */
+
+/* Until opset 13 it went over all dimensions from `axis` on. */
+static bool softmax_is_the_same(const struct node *n)
+{
+    int64_t axis = 1;
+    const int rank = n->in[0]->known.rank;
+
+    for (int k = 0; k < n->said_count; k++)
+        if (strcmp(n->said[k].name, "axis") == 0)
+            axis = n->said[k].i;
+    return axis == -1 || (rank >= 0 && axis == rank - 1);
+}
+
+static bool is_softmax(const struct node *n)
+{
+    return strcmp(n->op_name, "Softmax") == 0 || strcmp(n->op_name, "LogSoftmax") == 0 ||
+           strcmp(n->op_name, "Hardmax") == 0;
+}
+
+/* Which attributes the row asks for: others have become inputs of it. */
+static struct attr *attributes_at(struct writing *a, const struct node *n, const struct op_def *def)
+{
+    struct attr *copy = arena_array(a->scratch, (size_t)n->said_count, sizeof *copy, a->report);
+
+    if (!copy || (n->said_count && !memcpy(copy, n->said, (size_t)n->said_count * sizeof *copy)))
+        return NULL;
+    for (int k = 0; k < n->said_count; k++)
+        copy[k].seen = def == n->def;
+    return def == n->def || node_reads_attributes(n, def, copy, a->w->opset, a->report) ? copy : NULL;
+}
+
+/* Is something read that only Kiln's node makes? */
+static bool has_hidden(const struct writing *a, const struct node *n)
+{
+    for (int k = n->slots - n->def->hidden; k < n->slots; k++)
+        if (n->out[k] && a->live[n->out[k]->id])
+            return true;
+    return false;
+}
+
+static const struct op_def *row_of(struct writing *a, const struct node *n)
+{
+    const struct op_def *def = *n->op->domain ? n->def : op_def_for(n->op, a->w->opset);
+    char where[WHERE_TEXT];
+
+    if (strcmp(n->op->domain, "kiln") == 0 || (n->said_count < 0 && n != a->w->gradient) || !def || has_hidden(a, n)) {
+        fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+             "%s cannot be written in operators of the standard's opset %d", n->op_name, a->w->opset);
+        return NULL;
+    }
+    if (def != n->def && is_softmax(n) && n->since < 13 && !softmax_is_the_same(n)) {
+        fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+             "%s of opset %d goes over several dimensions, opset %d has none that does", n->op_name, n->since,
+             a->w->opset);
+        return NULL;
+    }
+    return def;
+}
+
+static bool add_attribute(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct attr *from)
+{
+    Onnx__AttributeProto *made = message_new(&onnx__attribute_proto__descriptor, a->budget, a->report);
+
+    if (!made)
+        return false;
+    to->attribute[to->n_attribute++] = made;
+    return attribute(a, made, n, from);
+}
+
+/* Names, which are given only here. */
+static bool add_gradient(struct writing *a, Onnx__NodeProto *to, const struct node *n)
+{
+    struct bytes *xs = arena_array(a->scratch, (size_t)n->inputs, sizeof *xs, a->report);
+    const char *y = name_of(a, a->w->y);
+
+    for (int k = 0; xs && k < n->inputs; k++) {
+        const char *name = name_of(a, n->in[k]);
+
+        if (!name)
+            return false;
+        xs[k] = (struct bytes){ strlen(name), name };
+    }
+    return xs && y && reserve(a, &to->attribute, 2) &&
+           add_attribute(
+               a, to, n,
+               &(struct attr){ .name = "xs", .type = ATTR_STRINGS, .count = (size_t)n->inputs, .strings = xs }) &&
+           add_attribute(a, to, n, &(struct attr){ .name = "y", .type = ATTR_STRING, .s = { strlen(y), y } });
+}
+
+/* What is an input of reductions since opset 18 was an attribute before. */
+static bool axes_are_told(const struct writing *a, const struct node *n)
+{
+    return a->w->opset < 18 && strncmp(n->op_name, "Reduce", 6) == 0 && strcmp(n->op_name, "ReduceSum") != 0 &&
+           n->since >= 18;
+}
+
+static bool add_axes(struct writing *a, Onnx__NodeProto *to, const struct node *n)
+{
+    const struct tensor *t = n->inputs > 1 ? value_constant(n->in[1]) : NULL;
+    const struct attr axes = { .name = "axes", .type = ATTR_INTS, .count = t ? (size_t)tensor_count(t) : 0, .ints = t ? t->data : NULL };
+
+    return !t || add_attribute(a, to, n, &axes);
+}
+
+static bool add_attributes(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
+{
+    struct attr *attrs;
+
+    if (n == a->w->gradient)
+        return add_gradient(a, to, n);
+    attrs = attributes_at(a, n, def);
+    if (!attrs || !reserve(a, &to->attribute, (size_t)n->said_count + 1) ||
+        (axes_are_told(a, n) && !add_axes(a, to, n)))
+        return false;
+    for (int k = 0; k < n->said_count; k++)
+        if (attrs[k].seen && !add_attribute(a, to, n, &n->said[k]))
+            return false;
+    return true;
+}
+
+static int inputs_of(const struct writing *a, const struct node *n, const struct op_def *def)
+{
+    int count = axes_are_told(a, n)                           ? 1
+                : def == n->def && n->said_inputs < n->inputs ? n->said_inputs
+                                                              : n->inputs;
+
+    while (count && !n->in[count - 1])
+        count--;
+    return count;
+}
+
+static bool is_live(const struct writing *a, const struct node *n)
+{
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k] && a->live[n->out[k]->id])
+            return true;
+    return false;
+}
+
+static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
+{
+    const int inputs = inputs_of(a, n, def);
+    int outputs = n->slots;
+
+    while (outputs && (!n->out[outputs - 1] || !a->live[n->out[outputs - 1]->id]))
+        outputs--;
+    if (!reserve(a, &to->input, (size_t)inputs) || !reserve(a, &to->output, (size_t)outputs))
+        return false;
+    for (int k = 0; k < inputs; k++) {
+        const char *name = n->in[k] ? name_of(a, n->in[k]) : "";
+
+        to->input[k] = name ? text(a, name) : NULL;
+        if (!to->input[k])
+            return false;
+        to->n_input++;
+    }
+    for (int k = 0; k < outputs; k++) {
+        const char *name = n->out[k] && a->live[n->out[k]->id] ? name_of(a, n->out[k]) : "";
+
+        to->output[k] = name ? text(a, name) : NULL;
+        if (!to->output[k])
+            return false;
+        to->n_output++;
+    }
+    return true;
+}
+
+static bool add_node(struct writing *a, const struct node *n)
+{
+    const struct op_def *def = row_of(a, n);
+    Onnx__NodeProto *to = def ? message_new(&onnx__node_proto__descriptor, a->budget, a->report) : NULL;
+
+    if (!to)
+        return false;
+    a->to->node[a->to->n_node++] = to;
+    to->op_type = text(a, n->op_name);
+    if (*n->op->domain)
+        to->domain = text(a, n->op->domain);
+    return to->op_type && (!*n->op->domain || to->domain) && add_names(a, to, n, def) &&
+           add_attributes(a, to, n, def);
+}
+
+/* -- graphs -- */
+
+static void mark(struct writing *a, const struct value *v)
+{
+    if (v)
+        a->live[source(a, v)->id] = true;
+}
+
+static void find_live(struct writing *a)
+{
+    const struct graph *g = a->graph;
+
+    for (size_t k = 0; k < g->output_count; k++)
+        mark(a, g->outputs[k]);
+    for (size_t k = g->node_count; k-- > 0;) {
+        const struct node *n = g->nodes[k];
+
+        for (int i = 0; is_live(a, n) && i < n->inputs + n->captured; i++)
+            mark(a, n->in[i]);
+    }
+}
+
+static bool add_nodes(struct writing *a)
+{
+    const struct graph *g = a->graph;
+
+    /* and one for each output */
+    if (!reserve(a, &a->to->node, g->node_count + g->output_count))
+        return false;
+    for (size_t k = 0; k < g->node_count; k++)
+        if (is_live(a, g->nodes[k]) && !add_node(a, g->nodes[k]))
+            return false;
+    return true;
+}
+
+/* Rank and dimensions as far as they are known. */
+static Onnx__ValueInfoProto *declared(struct writing *a, const char *name, const struct tensor *t)
+{
+    struct tensor shape = *t;
+    Onnx__ValueInfoProto *v;
+
+    for (int d = 0; d < t->rank; d++)
+        shape.dims[d] = shape.dims[d] < 0 ? 1 : shape.dims[d];
+    v = value_info_of(name, &shape, a->budget, a->report);
+    for (int d = 0; v && d < t->rank; d++)
+        if (t->dims[d] < 0) {
+            Onnx__TensorShapeProto__Dimension *to = v->type->tensor_type->shape->dim[d];
+
+            to->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+            to->dim_param = text(a, a->w->open);
+        }
+    return v;
+}
+
+/* Of a body: the node that has it tells the types. */
+static Onnx__ValueInfoProto *undeclared(struct writing *a, const char *name)
+{
+    Onnx__ValueInfoProto *v = message_new(&onnx__value_info_proto__descriptor, a->budget, a->report);
+
+    if (v)
+        v->name = text(a, name);
+    return v;
+}
+
+static bool add_info(struct writing *a, Onnx__ValueInfoProto **list, size_t *count, const char *name,
+                     const struct value *v)
+{
+    if (!name)
+        return false;
+    list[*count] = a->outer ? undeclared(a, name) : declared(a, name, &a->w->types[v->id]);
+    return list[*count] && list[(*count)++]->name;
+}
+
+static bool is_outside(const struct writing *a, const struct value *v)
+{
+    return !a->outer && a->w->outside && a->w->outside[v->id];
+}
+
+static bool add_inputs(struct writing *a)
+{
+    const struct graph *g = a->graph;
+
+    if (!reserve(a, &a->to->input, a->values) || !reserve(a, &a->to->initializer, a->values))
+        return false;
+    for (size_t k = 0; k < g->input_count; k++)
+        if (!is_outside(a, g->inputs[k]) && !g->inputs[k]->initializer && (a->outer || a->live[g->inputs[k]->id]) &&
+            !add_info(a, a->to->input, &a->to->n_input, name_of(a, g->inputs[k]), g->inputs[k]))
+            return false;
+    for (size_t k = 0; k < a->values; k++) {
+        const struct value *v = g->values[k];
+        Onnx__TensorProto *t;
+
+        if (!a->live[k] || !v->initializer || v->producer || is_outside(a, v))
+            continue;
+        if (a->w->defaults && is_named(a, v) &&
+            !add_info(a, a->to->input, &a->to->n_input, name_of(a, v), v))
+            return false;
+        t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
+        if (!t)
+            return false;
+        a->to->initializer[a->to->n_initializer++] = t;
+        if (!name_of(a, v) || !tensor_to_proto(t, name_of(a, v), v->initializer, a->budget, a->report))
+            return false;
+    }
+    return true;
+}
+
+/* An output is made by a node of its graph, each by itself. */
+static bool add_copy(struct writing *a, const char *from, const char *as)
+{
+    Onnx__NodeProto *n = message_new(&onnx__node_proto__descriptor, a->budget, a->report);
+
+    if (!n)
+        return false;
+    a->to->node[a->to->n_node++] = n;
+    n->op_type = text(a, "Identity");
+    if (!n->op_type || !reserve(a, &n->input, 1) || !reserve(a, &n->output, 1) || !(n->input[0] = text(a, from)))
+        return false;
+    n->n_input = 1;
+    n->output[0] = text(a, as);
+    n->n_output = n->output[0] != NULL;
+    return n->n_output;
+}
+
+/* By a node of its graph, and no output before is the same. */
+static bool is_made(const struct writing *a, size_t k, const struct value *v)
+{
+    for (size_t j = 0; j < k; j++)
+        if (source(a, a->graph->outputs[j]) == v)
+            return false;
+    return v->producer && v->producer->graph == a->graph;
+}
+
+static bool add_outputs(struct writing *a)
+{
+    const struct graph *g = a->graph;
+
+    if (!reserve(a, &a->to->output, g->output_count))
+        return false;
+    for (size_t k = 0; k < g->output_count; k++) {
+        const struct value *v = source(a, g->outputs[k]);
+        const char *as = a->outer || !a->w->outputs ? NULL : a->w->outputs[k], *name = name_of(a, v);
+
+        if (name && (!is_made(a, k, v) || (as && strcmp(as, name) != 0))) {
+            as = as ? as : arena_printf(a->scratch, a->report, "%s%lld", a->w->prefix, (long long)++*a->next);
+            if (!as || !add_copy(a, name, as))
+                return false;
+            name = as;
+        }
+        if (!add_info(a, a->to->output, &a->to->n_output, name, g->outputs[k]))
+            return false;
+    }
+    return true;
+}
+
+/* What is an output of this name alone is called so where it is made. */
+static void name_outputs(struct writing *a)
+{
+    for (size_t k = 0; !a->outer && a->w->outputs && k < a->graph->output_count; k++) {
+        const struct value *v = source(a, a->graph->outputs[k]);
+
+        if (is_made(a, k, v) && !is_named(a, v))
+            a->names[v->id] = (char *)(uintptr_t)a->w->outputs[k];
+    }
+}
+
+static Onnx__GraphProto *write_graph(struct writing *a)
+{
+    a->values = a->graph->value_count;
+    a->names = arena_array(a->scratch, a->values, sizeof *a->names, a->report);
+    a->live = arena_array(a->scratch, a->values, sizeof *a->live, a->report);
+    a->to = message_new(&onnx__graph_proto__descriptor, a->budget, a->report);
+    if (a->names && a->live && a->to) {
+        a->to->name = text(a, a->outer ? "body" : "step");
+        find_live(a);
+        name_outputs(a);
+        if (a->to->name && add_inputs(a) && add_nodes(a) && add_outputs(a))
+            return a->to;
+    }
+    message_free(a->to, a->budget);
+    return NULL;
+}
+
+/* As deep as the graph that it is of, which importing or differentiating has bounded. */
+static Onnx__GraphProto *body_of(struct writing *a, const struct graph *g)
+{
+    struct writing body = *a;
+
+    body.graph = g;
+    body.outer = a;
+    return write_graph(&body);
+}
+
+Onnx__GraphProto *graph_write(struct graph_writing *w, struct budget *b, struct report *r)
+{
+    struct arena scratch = { .budget = b };
+    int64_t next = 0;
+    struct writing a = { .w = w, .graph = w->graph, .scratch = &scratch, .budget = b, .report = r, .next = &next };
+    Onnx__GraphProto *made = write_graph(&a);
+
+    arena_release(&scratch);
+    return made;
+}
+
+int graph_least_opset(const struct graph *g, int least)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const struct op_def *first = n->op->defs;
+
+        while (first->since && first[1].since)
+            first++;
+        if (!*n->op->domain && first->since > least)
+            least = first->since;
+        for (int s = 0; s < n->graphs; s++)
+            least = graph_least_opset(n->graph_of[s], least);
+    }
+    return least;
+}

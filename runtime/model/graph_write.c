@@ -2,6 +2,7 @@
 #include "model/message.h"
 #include "ops/node.h"
 #include "ops/registry.h"
+#include "ops/signature.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ struct writing {
     size_t values; /* of it: reading attributes again makes more, which nobody reads */
     struct writing *outer;
     Onnx__GraphProto *to;
-    char **names; /* by value id; NULL: not met yet */
+    const char **names; /* by value id; NULL: not met yet */
     bool *live;   /* by value id: something reads it that is written */
     struct arena *scratch;
     struct budget *budget;
@@ -38,6 +39,11 @@ static char *text(struct writing *a, const char *s)
 
 /* -- names -- */
 
+static const char *fresh(struct writing *a)
+{
+    return arena_printf(a->scratch, a->report, "%s%lld", a->w->prefix, (long long)++*a->next);
+}
+
 static bool is_named(const struct writing *a, const struct value *v)
 {
     return !a->outer && a->w->names && a->w->names[v->id];
@@ -61,11 +67,11 @@ static const char *name_of(struct writing *a, const struct value *of)
         if (a->graph->captures[k].inner == v && a->outer) {
             const char *outer = name_of(a->outer, a->graph->captures[k].outer);
 
-            return a->names[v->id] = (char *)(uintptr_t)outer;
+            return a->names[v->id] = outer;
         }
     a->names[v->id] = is_named(a, v)
-                          ? (char *)(uintptr_t)a->w->names[v->id]
-                           : arena_printf(a->scratch, a->report, "%s%lld", a->w->prefix, (long long)++*a->next);
+                          ? a->w->names[v->id]
+                           : fresh(a);
     return a->names[v->id];
 }
 
@@ -279,6 +285,18 @@ static bool is_live(const struct writing *a, const struct node *n)
     return false;
 }
 
+/* What is not optional has a name though nobody reads it. */
+static const char *output_name(struct writing *a, const struct node *n, int k, const struct op_def *def)
+{
+    struct signature s;
+    const struct formal *f;
+
+    if (n->out[k] && a->live[n->out[k]->id])
+        return name_of(a, n->out[k]);
+    f = signature_read(&s, def) ? signature_out(&s, k) : NULL;
+    return f && f->optional ? "" : fresh(a);
+}
+
 static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
 {
     const int inputs = inputs_of(a, n, def);
@@ -297,7 +315,7 @@ static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node 
         to->n_input++;
     }
     for (int k = 0; k < outputs; k++) {
-        const char *name = n->out[k] && a->live[n->out[k]->id] ? name_of(a, n->out[k]) : "";
+        const char *name = output_name(a, n, k, def);
 
         to->output[k] = name ? text(a, name) : NULL;
         if (!to->output[k])
@@ -466,7 +484,7 @@ static bool add_outputs(struct writing *a)
         const char *as = a->outer || !a->w->outputs ? NULL : a->w->outputs[k], *name = name_of(a, v);
 
         if (name && (!is_made(a, k, v) || (as && strcmp(as, name) != 0))) {
-            as = as ? as : arena_printf(a->scratch, a->report, "%s%lld", a->w->prefix, (long long)++*a->next);
+            as = as ? as : fresh(a);
             if (!as || !add_copy(a, name, as))
                 return false;
             name = as;
@@ -484,7 +502,7 @@ static void name_outputs(struct writing *a)
         const struct value *v = source(a, a->graph->outputs[k]);
 
         if (is_made(a, k, v) && !is_named(a, v))
-            a->names[v->id] = (char *)(uintptr_t)a->w->outputs[k];
+            a->names[v->id] = a->w->outputs[k];
     }
 }
 

@@ -13,6 +13,7 @@
 #include "kernels/machine.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include "ops/move.h"
 #include "ops/random_spelled.h"
 #include "ops/rank.h"
 #include <math.h>
@@ -26,6 +27,7 @@ struct dropout {
     bool float_mask; /* the mask has the type of data: opset 7 */
     bool seeded;
     int64_t seed;
+    bool channels_last; /* a trainer draws in the order of its own layout */
 };
 
 /* -- read -- */
@@ -75,10 +77,12 @@ static void train(void *attrs)
 /* What a file draws by itself goes by ONNX' order of elements. */
 static bool channels_last(const struct node *n, int rank, void *attrs)
 {
-    const struct dropout *a = attrs;
+    struct dropout *a = attrs;
 
     (void)rank;
-    return !(n->slots > MASK && n->out[MASK]) && (a->train || n->inputs <= TRAINING_MODE || !n->in[TRAINING_MODE]);
+    a->channels_last =
+        !(n->slots > MASK && n->out[MASK]) && (a->train || n->inputs <= TRAINING_MODE || !n->in[TRAINING_MODE]);
+    return a->channels_last;
 }
 
 /* -- plan -- */
@@ -333,6 +337,22 @@ static struct value *kept(struct emitter *e, struct value *x, enum dtype dtype, 
     return emit(e, "Where", "", 3, mask, x, emit_scalar(e, dtype, 0));
 }
 
+/* In the order in which it is drawn, a vector, to the shape of x. */
+static struct value *shaped(struct emitter *e, const struct dropout *a, struct value *mask, struct value *x, int rank)
+{
+    struct value *shape = emit(e, "Shape", "", 1, x);
+    int64_t last[MAX_RANK] = { 0 }, back[MAX_RANK] = { 0, rank - 1 };
+
+    if (!a->channels_last)
+        return emit(e, "Reshape", "", 2, mask, shape);
+    for (int d = 1; d < rank; d++) {
+        last[d] = d + 1 < rank ? d + 1 : 1;
+        back[d] = d > 1 ? d - 1 : rank - 1;
+    }
+    mask = emit(e, "Reshape", "", 2, mask, emit(e, "Gather", "axis=0", 2, shape, emit_ints(e, rank, last)));
+    return emit_transposed(e, mask, rank, back);
+}
+
 /* What a trainer draws, of whole numbers. */
 static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
 {
@@ -347,7 +367,7 @@ static bool plain(struct emitter *e, const struct node *n, const struct tensor *
     bits = emit_uniform_bits(&own, n->stream, n->in[DATA]);
     mask = emit(e, "GreaterOrEqual", "", 2, emit_cast(e, bits, F64),
                 emit(e, "Mul", "", 2, ratio, emit_scalar(e, F64, 0x1p24)));
-    mask = emit(e, "Reshape", "", 2, mask, emit(e, "Shape", "", 1, n->in[DATA]));
+    mask = shaped(e, a, mask, n->in[DATA], in[DATA]->rank);
     out[MASK] = a->float_mask ? emit_cast(e, mask, in[DATA]->dtype) : mask;
     out[OUTPUT] = kept(e, n->in[DATA], in[DATA]->dtype, mask, ratio);
     return !e->failed && !own.failed;

@@ -590,6 +590,36 @@ static bool begin_written(struct build *b)
     return w->next && w->next_slots && w->seed && w->count;
 }
 
+static bool draws(const struct node *n)
+{
+    return n->def->flags & OP_RANDOM;
+}
+
+/* What draws random numbers does so in the layout that a trainer's passes give it: it is told by a copy of the graph. */
+static bool find_layout(struct build *b)
+{
+    struct training_program *p = b->program;
+    struct graph *own = p->graph, *laid;
+    bool any = false, ok;
+
+    for (size_t k = 0; k < own->node_count; k++)
+        any |= draws(own->nodes[k]);
+    if (!any)
+        return true;
+    laid = graph_clone(own, &p->arena, b->report);
+    if (!laid)
+        return false;
+    p->graph = laid;
+    ok = rewrite(b, PASS_FORWARD);
+    p->graph = own;
+    for (size_t k = 0; ok && k < own->node_count; k++)
+        for (size_t j = 0; draws(own->nodes[k]) && j < laid->node_count; j++)
+            if (laid->nodes[j]->def == own->nodes[k]->def && laid->nodes[j]->stream == own->nodes[k]->stream)
+                own->nodes[k]->attrs = laid->nodes[j]->attrs;
+    graph_release(laid);
+    return ok;
+}
+
 static bool spell_plain(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
@@ -672,7 +702,7 @@ static bool write_step(struct build *b)
 {
     struct training_program *p = b->program;
     struct program *types = NULL;
-    bool ok = begin_written(b);
+    bool ok = begin_written(b) && find_layout(b);
 
     if (p->purpose == TO_WRITE) {
         types = ok ? types_of(b) : NULL;

@@ -297,13 +297,24 @@ static const char *output_name(struct writing *a, const struct node *n, int k, c
     return f && f->optional ? "" : fresh(a);
 }
 
+/* Of any number all are there: they are counted. */
+static int outputs_of(const struct writing *a, const struct node *n, const struct op_def *def)
+{
+    int outputs = n->slots;
+    struct signature s;
+
+    if (signature_read(&s, def) && s.outputs && s.out[s.outputs - 1].variadic)
+        return n->outputs;
+    while (outputs && (!n->out[outputs - 1] || !a->live[n->out[outputs - 1]->id]))
+        outputs--;
+    return outputs;
+}
+
 static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
 {
     const int inputs = inputs_of(a, n, def);
-    int outputs = n->slots;
+    const int outputs = outputs_of(a, n, def);
 
-    while (outputs && (!n->out[outputs - 1] || !a->live[n->out[outputs - 1]->id]))
-        outputs--;
     if (!reserve(a, &to->input, (size_t)inputs) || !reserve(a, &to->output, (size_t)outputs))
         return false;
     for (int k = 0; k < inputs; k++) {

@@ -186,12 +186,28 @@ static bool has_hidden(const struct writing *a, const struct node *n)
     return false;
 }
 
+/* The opset that it is of since. */
+static int oldest(const struct op *op)
+{
+    int since = INT32_MAX;
+
+    for (const struct op_def *d = op->defs; d->since; d++)
+        since = d->since;
+    return since;
+}
+
 static const struct op_def *row_of(struct writing *a, const struct node *n)
 {
     const struct op_def *def = *n->op->domain ? n->def : op_def_for(n->op, a->w->opset);
     char where[WHERE_TEXT];
 
-    if (strcmp(n->op->domain, "kiln") == 0 || (n->said_count < 0 && n != a->w->gradient) || !def || has_hidden(a, n)) {
+    if (!def) {
+        fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+             "%s, which it is written with, is of opset %d, and what is written is of opset %d", n->op_name,
+             oldest(n->op), a->w->opset);
+        return NULL;
+    }
+    if (strcmp(n->op->domain, "kiln") == 0 || (n->said_count < 0 && n != a->w->gradient) || has_hidden(a, n)) {
         fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
              "%s cannot be written in operators of the standard's opset %d", n->op_name, a->w->opset);
         return NULL;
@@ -559,12 +575,8 @@ int graph_least_opset(const struct graph *g, int least)
 {
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
-        const struct op_def *first = n->op->defs;
-
-        while (first->since && first[1].since)
-            first++;
-        if (!*n->op->domain && first->since > least)
-            least = first->since;
+        if (!*n->op->domain && oldest(n->op) > least)
+            least = oldest(n->op);
         for (int s = 0; s < n->graphs; s++)
             least = graph_least_opset(n->graph_of[s], least);
     }

@@ -27,6 +27,14 @@ static bool is_spelled(const struct spelling *s, const struct node *n)
     return strcmp(n->op->domain, "kiln") == 0 || (n->def->plain && (n->said_count < 0 || has_hidden(n)));
 }
 
+static bool has_bodies(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (g->nodes[k]->graphs)
+            return true;
+    return false;
+}
+
 static bool any_is_spelled(const struct spelling *s, const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
@@ -187,6 +195,23 @@ static bool spell(struct graph *g, const struct spelling *s, struct node *n, con
     return graph_replace_node(g, n->id, from);
 }
 
+/* What no output needs has no types, and is not written. */
+static bool is_dead(const struct node *n, const struct program *known)
+{
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k] && known->types[n->out[k]->id].rank != UNKNOWN)
+            return false;
+    return true;
+}
+
+static bool drop_node(struct graph *g, struct node *n)
+{
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k])
+            n->out[k]->producer = NULL;
+    return graph_replace_node(g, n->id, g->node_count);
+}
+
 /* Of the nodes that there are now. */
 static bool spell_round(struct graph *g, const struct spelling *s, const struct program *known, struct arena *scratch,
                         const struct plan_context *c)
@@ -197,6 +222,12 @@ static bool spell_round(struct graph *g, const struct spelling *s, const struct 
 
         if (!is_spelled(s, n))
             continue;
+        if (s->all && is_dead(n, known)) {
+            if (!drop_node(g, n))
+                return false;
+            k--;
+            continue;
+        }
         if (!spell(g, s, n, known, scratch, c, &added))
             return false;
         k += added - 1; /* what is private in it has no types yet */
@@ -205,13 +236,49 @@ static bool spell_round(struct graph *g, const struct spelling *s, const struct 
 }
 
 static bool spell_all(struct graph *g, const struct spelling *s, const struct tensor *given, const bool *content,
+                      size_t values, const struct plan_context *c);
+
+/* A body, whose values have the types that planning has found for it. */
+static bool spell_body(struct graph *sub, const struct spelling *s, const struct program *known,
+                       const struct plan_context *c)
+{
+    const struct spelling own = { .all = s->all };
+    struct arena scratch = { .budget = c->budget };
+    struct tensor *given = given_types(sub, &scratch, c->report);
+    bool ok = given;
+
+    for (size_t k = 0; given && k < sub->input_count; k++)
+        given[sub->inputs[k]->id] = known->types[sub->inputs[k]->id];
+    for (size_t k = 0; given && k < sub->capture_count; k++)
+        given[sub->captures[k].inner->id] = known->types[sub->captures[k].inner->id];
+    ok = ok && spell_all(sub, &own, given, NULL, sub->value_count, c);
+    arena_release(&scratch);
+    return ok;
+}
+
+/* Of the graph's bodies those that a run may come to. */
+static bool spell_bodies(struct graph *g, const struct spelling *s, const struct program *known,
+                         const struct plan_context *c)
+{
+    for (const struct body *b = known->bodies; b; b = b->next)
+        if (b->node->graph == g && b->program &&
+            !spell_body(b->node->graph_of[b->graph], s, b->program, c))
+            return false;
+    return true;
+}
+
+static bool spell_all(struct graph *g, const struct spelling *s, const struct tensor *given, const bool *content,
                       size_t values, const struct plan_context *c)
 {
-    for (int round = 0; any_is_spelled(s, g); round++) {
+    bool bodies = s->all && has_bodies(g);
+
+    for (int round = 0; bodies || any_is_spelled(s, g); round++) {
         struct arena scratch = { .budget = c->budget };
         struct program *known = grad_types(g, given, content, values, &scratch, c);
-        const bool ok = known && spell_round(g, s, known, &scratch, c);
+        /* before nodes come and go, which planning knows by their numbers */
+        const bool ok = known && (!bodies || spell_bodies(g, s, known, c)) && spell_round(g, s, known, &scratch, c);
 
+        bodies = false;
         program_free(known);
         arena_release(&scratch);
         if (!ok)
@@ -232,5 +299,7 @@ bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *con
 bool grad_spell_plain(struct graph *g, const struct tensor *given, size_t values, struct value *seed,
                       struct value *step, const struct plan_context *c)
 {
-    return spell_all(g, &(struct spelling){ .all = true, .seed = seed, .step = step }, given, NULL, values, c);
+    const struct spelling s = { .all = true, .seed = seed, .step = step };
+
+    return graph_own_subgraphs(g) && spell_all(g, &s, given, NULL, values, c);
 }

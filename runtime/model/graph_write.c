@@ -165,6 +165,20 @@ static bool is_softmax(const struct node *n)
            strcmp(n->op_name, "Hardmax") == 0;
 }
 
+/* What an older row does anyway, whether or not it can be said. */
+static bool is_default(const struct attr *a)
+{
+    static const struct {
+        const char *name;
+        int64_t i;
+    } defaults[] = { { "saturate", 1 }, { "allowzero", 1 }, { "noop_with_empty_axes", 0 }, { "keepdims", 1 } };
+
+    for (size_t k = 0; k < sizeof defaults / sizeof *defaults; k++)
+        if (strcmp(a->name, defaults[k].name) == 0)
+            return a->i == defaults[k].i;
+    return strcmp(a->name, "round_mode") == 0;
+}
+
 /* Which attributes the row asks for: others have become inputs of it. */
 static struct attr *attributes_at(struct writing *a, const struct node *n, const struct op_def *def)
 {
@@ -172,9 +186,25 @@ static struct attr *attributes_at(struct writing *a, const struct node *n, const
 
     if (!copy || (n->said_count && !memcpy(copy, n->said, (size_t)n->said_count * sizeof *copy)))
         return NULL;
-    for (int k = 0; k < n->said_count; k++)
+    for (int k = 0; k < n->said_count; k++) {
         copy[k].seen = def == n->def;
-    return def == n->def || node_reads_attributes(n, def, copy, a->w->opset, a->report) ? copy : NULL;
+        if (copy[k].type == ATTR_GRAPH)
+            copy[k].graph = n->graph_of[copy[k].i]; /* which gradients may have changed */
+    }
+    if (def == n->def)
+        return copy;
+    if (!node_reads_attributes(n, def, copy, a->w->opset, a->report))
+        return NULL;
+    for (int k = 0; k < n->said_count && def->since < n->def->since; k++)
+        if (!copy[k].seen && !is_default(&n->said[k])) {
+            char where[WHERE_TEXT];
+
+            fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+                 "%s, which it is written with, has attribute '%s' since opset %d, and what is written is of opset %d",
+                 n->op_name, n->said[k].name, n->def->since, a->w->opset);
+            return NULL;
+        }
+    return copy;
 }
 
 /* Is something read that only Kiln's node makes? */

@@ -156,31 +156,60 @@ static struct value *shares(struct emitter *e, const struct pool_shape *s, enum 
 }
 
 /* Planes are images of one channel, and sums a convolution with ones. */
+struct planes {
+    struct conv_shape s;
+    int64_t in[MAX_RANK], out[MAX_RANK]; /* of them all */
+    struct value *ones;
+};
+
+static struct planes planes_of(struct emitter *e, const struct pool_shape *s, enum dtype dtype)
+{
+    struct planes p = { .s = { .batch = s->planes, .groups = 1, .in_channels = 1, .out_channels = 1, .rank = s->rank },
+                        .in = { s->planes, 1 },
+                        .out = { s->planes, 1 } };
+    int64_t ones[MAX_RANK] = { 1, 1 };
+
+    for (int d = 0; d < s->rank; d++) {
+        p.s.in[d] = p.in[2 + d] = s->in[d];
+        p.s.out[d] = p.out[2 + d] = s->out[d];
+        p.s.kernel[d] = ones[2 + d] = s->kernel[d];
+        p.s.strides[d] = s->strides[d];
+        p.s.dilations[d] = s->dilations[d];
+        p.s.pads_begin[d] = s->pads_begin[d];
+    }
+    p.ones = emit(e, "Expand", "", 2, emit_scalar(e, dtype, 1), emit_ints(e, 2 + s->rank, ones));
+    return p;
+}
+
 static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
 {
     const struct grad_attrs *a = n->attrs;
-    struct conv_shape c = { .groups = 1, .in_channels = 1, .out_channels = 1 };
-    int64_t planes[MAX_RANK] = { 0, 1 }, ones[MAX_RANK] = { 1, 1 };
     struct pool_shape s;
-    struct value *v, *weights;
+    struct planes p;
+    struct value *v;
 
     if (!pooling_shape(NULL, &a->pooling, &a->x, &s))
         return false;
-    c.batch = planes[0] = s.planes;
-    c.rank = s.rank;
-    memcpy(c.in, s.in, sizeof c.in);
-    memcpy(c.out, s.out, sizeof c.out);
-    memcpy(c.kernel, s.kernel, sizeof c.kernel);
-    memcpy(c.strides, s.strides, sizeof c.strides);
-    memcpy(c.dilations, s.dilations, sizeof c.dilations);
-    memcpy(c.pads_begin, s.pads_begin, sizeof c.pads_begin);
-    memcpy(planes + 2, s.out, (size_t)s.rank * sizeof *planes);
-    memcpy(ones + 2, s.kernel, (size_t)s.rank * sizeof *ones);
-    v = emit_reshape(e, n->in[0], 2 + s.rank, planes);
+    p = planes_of(e, &s, in[0]->dtype);
+    v = emit_reshape(e, n->in[0], 2 + s.rank, p.out);
     if (!s.sum)
         v = emit(e, "Mul", "", 2, v, shares(e, &s, in[0]->dtype));
-    weights = emit(e, "Expand", "", 2, emit_scalar(e, in[0]->dtype, 1), emit_ints(e, 2 + s.rank, ones));
-    out[0] = emit_reshape(e, emit_conv_back(e, &c, v, weights), a->x.rank, a->x.dims);
+    out[0] = emit_reshape(e, emit_conv_back(e, &p.s, v, p.ones), a->x.rank, a->x.dims);
+    return !e->failed;
+}
+
+static bool plain_sums(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    int64_t dims[MAX_RANK] = { in[0]->dims[0], in[0]->dims[1] };
+    struct pool_shape s;
+    struct planes p;
+
+    if (!pooling_shape(NULL, n->attrs, in[0], &s))
+        return false;
+    p = planes_of(e, &s, in[0]->dtype);
+    memcpy(dims + 2, s.out, (size_t)s.rank * sizeof *dims);
+    out[0] = emit_conv(e, &p.s, emit_reshape(e, n->in[0], 2 + s.rank, p.in), p.ones);
+    out[0] = emit_reshape(e, out[0], in[0]->rank, dims);
     return !e->failed;
 }
 
@@ -229,6 +258,7 @@ const struct op sum_pool = {
               .signature = "T X -> T Y",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct pooling_attrs),
+              .plain = plain_sums,
               .rank = rank_of_input,
               .infer = infer,
               .run = run,

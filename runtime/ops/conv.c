@@ -214,6 +214,22 @@ static bool gradient(struct backward *b)
     return conv_gradient(b, &op_grad);
 }
 
+static bool plain_forward(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct conv_shape s;
+    struct value *b = n->inputs > B ? n->in[B] : NULL;
+    int64_t dims[MAX_RANK];
+
+    if (!conv_shape_read(NULL, n->attrs, in[X], in[W], &s))
+        return false;
+    out[0] = emit_conv(e, &s, n->in[X], n->in[W]);
+    for (int d = 0; d < in[X]->rank; d++)
+        dims[d] = d == 1 ? in[W]->dims[0] : 1;
+    if (b)
+        out[0] = emit(e, "Add", "", 2, out[0], emit_reshape(e, b, in[X]->rank, dims));
+    return !e->failed;
+}
+
 static const struct op_parameter parameters[] = {
     { PARAMETER_TRAINS, W, "weight", "glorot_uniform", conv_fans },
     { PARAMETER_TRAINS, B, "bias", "zeros", NULL },
@@ -354,7 +370,7 @@ static const struct op_case newest[] = {
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .rank = rank_of_window, .infer = infer, .run = run,   \
         .gradient = gradient, .channels_last = channels_last, .batch_independent = rows_of_convolution,                \
-        .describe = describe, .cost = cost, .hidden = 1, .parameters = parameters, .cases = case_list                  \
+        .describe = describe, .cost = cost, .plain = plain_forward, .hidden = 1, .parameters = parameters, .cases = case_list                  \
     }
 
 const struct op op_conv = {

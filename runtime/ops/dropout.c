@@ -363,7 +363,7 @@ static bool plain(struct emitter *e, const struct node *n, const struct tensor *
     if (a->seeded && own.seed)
         own.seed = emit_scalar(&own, I64, (double)a->seed);
     if (!own.seed)
-        return own.failed = true;
+        return fail(e->report, KILN_UNSUPPORTED, "Dropout", "what it draws in a subgraph cannot be written");
     bits = emit_uniform_bits(&own, n->stream, n->in[DATA]);
     mask = emit(e, "GreaterOrEqual", "", 2, emit_cast(e, bits, F64),
                 emit(e, "Mul", "", 2, ratio, emit_scalar(e, F64, 0x1p24)));

@@ -886,8 +886,8 @@ KILN_API kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *paramet
 /* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: RUN_FAILED (a
  * parameter that is not finite, and was), NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);
-/* A step of the trainer's as a model of the standard's operators alone, for `batch` samples (0: as many as the model takes, else
- * 1): the forward part in training form, loss, gradients, update and statistics, so that any runtime trains with it. Its inputs
+/* A step of the trainer's as a model of the standard's operators alone, for `batch` samples (0: as many as the model takes, or
+ * 32): the forward part in training form, loss, gradients, update and statistics, so that any runtime trains with it. Its inputs
  * are those of the model, "labels" (of several outputs that learn "OUTPUT.labels"), as kiln_trainer_labels has them, and what
  * lasts, each with what it is now as a default: parameters and statistics by their names, "PARAMETER.SLOT" for what the
  * optimiser keeps, "learning_rate", "step" and "seed", of which Dropout draws what the trainer would. Its outputs are "loss"

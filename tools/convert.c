@@ -148,13 +148,12 @@ static int run(int argc, char **argv)
     const struct argp_child children[] = { adaptation_options[0],
                                            { &step_arguments, 0, "Training that the file tells:", 12 },
                                            { 0 } };
-    const struct argp argp = { options,
-                               parse_option,
-                               "MODEL",
-                               "Write a model in another form: binary or text, for inference, or for training.",
-                               children,
-                               NULL,
-                               NULL };
+    const struct argp argp = {
+        options,  parse_option,
+        "MODEL",  "Write a model in another form: binary or text, for inference, or for training.",
+        children, NULL,
+        NULL
+    };
     struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
     static struct conversion v;
     bool ok;

@@ -57,15 +57,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
     { "training", KEY_TRAINING, NULL, 0,
-      "the file also says how it is trained, in a training_info with the standard's Gradient: `kiln train` does so", 0 },
+      "the file also says how it is trained, in a training_info with the standard's Gradient: `kiln train` does so",
+      0 },
     { "lower", KEY_LOWER, NULL, 0,
-      "with --training: the whole step in the standard's operators alone, for any runtime; its metadata next:INPUT name "
+      "with --training: the whole step in the standard's operators alone, for any runtime; its metadata next:INPUT "
+      "name "
       "the output that is INPUT in the next step",
       0 },
     { "loss", KEY_LOSS, "LOSS", 0, "as of kiln train; repeated for several outputs (as the output tells)", 0 },
     { "optimizer", KEY_OPTIMIZER, "NAME", 0, "as of kiln train (adam)", 0 },
     { "freeze", KEY_FREEZE, "PATTERN", 0, "as of kiln train; may be repeated", 0 },
-    { "batch", KEY_BATCH, "N", 0, "samples of a step that is lowered (1, or as many as the model takes)", 0 },
+    { "batch", KEY_BATCH, "N", 0, "samples of a step that is lowered (32, or as many as the model takes)", 0 },
     { "seed", KEY_SEED, "N", 0, "what Dropout draws from, as kiln train with that seed (0)", 0 },
     { 0 },
 };

@@ -169,8 +169,8 @@ static bool spell_node(struct emitter *e, const struct spelling *s, struct node 
 }
 
 /* *added: so many take its place. */
-static bool spell(struct graph *g, const struct spelling *s, struct node *n, const struct program *known, struct arena *scratch,
-                  const struct plan_context *c, size_t *added)
+static bool spell(struct graph *g, const struct spelling *s, struct node *n, const struct program *known,
+                  struct arena *scratch, const struct plan_context *c, size_t *added)
 {
     const size_t from = g->node_count;
     struct emitter e = { .graph = g, .report = c->report, .seed = s->seed, .step = s->step };
@@ -235,6 +235,16 @@ static bool spell_round(struct graph *g, const struct spelling *s, const struct 
     return true;
 }
 
+/* Others draw what no other runtime would. */
+static bool check_drawn(const struct node *n, const struct plan_context *c)
+{
+    char where[WHERE_TEXT];
+
+    return !(n->def->flags & OP_RANDOM) || n->def->plain ||
+           fail(c->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+                "it draws random numbers, which other runtimes would not draw");
+}
+
 static bool spell_all(struct graph *g, const struct spelling *s, const struct tensor *given, const bool *content,
                       size_t values, const struct plan_context *c);
 
@@ -261,8 +271,7 @@ static bool spell_bodies(struct graph *g, const struct spelling *s, const struct
                          const struct plan_context *c)
 {
     for (const struct body *b = known->bodies; b; b = b->next)
-        if (b->node->graph == g && b->program &&
-            !spell_body(b->node->graph_of[b->graph], s, b->program, c))
+        if (b->node->graph == g && b->program && !spell_body(b->node->graph_of[b->graph], s, b->program, c))
             return false;
     return true;
 }
@@ -272,6 +281,9 @@ static bool spell_all(struct graph *g, const struct spelling *s, const struct te
 {
     bool bodies = s->all && has_bodies(g);
 
+    for (size_t k = 0; s->all && k < g->node_count; k++)
+        if (!check_drawn(g->nodes[k], c))
+            return false;
     for (int round = 0; bodies || any_is_spelled(s, g); round++) {
         struct arena scratch = { .budget = c->budget };
         struct program *known = grad_types(g, given, content, values, &scratch, c);

@@ -14,7 +14,7 @@ struct writing {
     struct writing *outer;
     Onnx__GraphProto *to;
     const char **names; /* by value id; NULL: not met yet */
-    bool *live;   /* by value id: something reads it that is written */
+    bool *live;         /* by value id: something reads it that is written */
     struct arena *scratch;
     struct budget *budget;
     struct report *report;
@@ -69,9 +69,7 @@ static const char *name_of(struct writing *a, const struct value *of)
 
             return a->names[v->id] = outer;
         }
-    a->names[v->id] = is_named(a, v)
-                          ? a->w->names[v->id]
-                           : fresh(a);
+    a->names[v->id] = is_named(a, v) ? a->w->names[v->id] : fresh(a);
     return a->names[v->id];
 }
 
@@ -291,7 +289,9 @@ static bool axes_are_told(const struct writing *a, const struct node *n)
 static bool add_axes(struct writing *a, Onnx__NodeProto *to, const struct node *n)
 {
     const struct tensor *t = n->inputs > 1 ? value_constant(n->in[1]) : NULL;
-    const struct attr axes = { .name = "axes", .type = ATTR_INTS, .count = t ? (size_t)tensor_count(t) : 0, .ints = t ? t->data : NULL };
+    const struct attr axes = {
+        .name = "axes", .type = ATTR_INTS, .count = t ? (size_t)tensor_count(t) : 0, .ints = t ? t->data : NULL
+    };
 
     return !t || add_attribute(a, to, n, &axes);
 }
@@ -314,9 +314,7 @@ static bool add_attributes(struct writing *a, Onnx__NodeProto *to, const struct 
 
 static int inputs_of(const struct writing *a, const struct node *n, const struct op_def *def)
 {
-    int count = axes_are_told(a, n)                           ? 1
-                : def == n->def && n->said_inputs < n->inputs ? n->said_inputs
-                                                              : n->inputs;
+    int count = axes_are_told(a, n) ? 1 : def == n->def && n->said_inputs < n->inputs ? n->said_inputs : n->inputs;
 
     while (count && !n->in[count - 1])
         count--;
@@ -393,8 +391,7 @@ static bool add_node(struct writing *a, const struct node *n)
     to->op_type = text(a, n->op_name);
     if (*n->op->domain)
         to->domain = text(a, n->op->domain);
-    return to->op_type && (!*n->op->domain || to->domain) && add_names(a, to, n, def) &&
-           add_attributes(a, to, n, def);
+    return to->op_type && (!*n->op->domain || to->domain) && add_names(a, to, n, def) && add_attributes(a, to, n, def);
 }
 
 /* -- graphs -- */
@@ -491,8 +488,7 @@ static bool add_inputs(struct writing *a)
 
         if (!a->live[k] || !v->initializer || v->producer || is_outside(a, v))
             continue;
-        if (a->w->defaults && is_named(a, v) &&
-            !add_info(a, a->to->input, &a->to->n_input, name_of(a, v), v))
+        if (a->w->defaults && is_named(a, v) && !add_info(a, a->to->input, &a->to->n_input, name_of(a, v), v))
             return false;
         t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
         if (!t)

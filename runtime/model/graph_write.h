@@ -17,7 +17,8 @@ struct graph_writing {
     const char *open;           /* they are called so */
     const bool *outside;        /* by value id: it is defined elsewhere by its name; NULL: nothing is */
     int opset;                  /* of the standard's operators */
-    const struct node *gradient; /* of ai.onnx.preview.training, whose attributes are told by what it is to name: its inputs and y */
+    const struct node
+        *gradient; /* of ai.onnx.preview.training, whose attributes are told by what it is to name: its inputs and y */
     const struct value *y;
 };
 

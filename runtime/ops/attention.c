@@ -670,8 +670,8 @@ static const struct op_case cases_25[] = {
                      " -> T1 Y, T1 present_key?, T2 present_value?, T1 qk_matmul_output?",                             \
         .types = "T1: floats bf16; T2: floats bf16; U: floats ints uints bool bf16; I: i64",                           \
         .attrs_size = sizeof(struct attention_attrs), .parse = parse_##version, .rank = rank, .infer = infer,          \
-        .run = run, .gradient = gradient, .plain = plain, .hidden = 1, .cost = cost, .batch_independent = batch_independent,           \
-        .cases = cases_##version                                                                                       \
+        .run = run, .gradient = gradient, .plain = plain, .hidden = 1, .cost = cost,                                   \
+        .batch_independent = batch_independent, .cases = cases_##version                                               \
     }
 
 const struct op op_attention = {

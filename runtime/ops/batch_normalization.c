@@ -409,8 +409,8 @@ static struct value *moved(struct emitter *e, const struct batch_norm *a, struct
     const enum dtype wide = dtype_compute(dtype);
 
     running = emit(e, "Mul", "", 2, emit_cast_from(e, running, dtype, wide), emit_scalar(e, wide, (double)a->momentum));
-    batch = emit(e, "Mul", "", 2, emit_cast_from(e, batch, compute, wide),
-                 emit_scalar(e, wide, 1 - (double)a->momentum));
+    batch =
+        emit(e, "Mul", "", 2, emit_cast_from(e, batch, compute, wide), emit_scalar(e, wide, 1 - (double)a->momentum));
     return emit_cast_from(e, emit(e, "Add", "", 2, running, batch), wide, dtype);
 }
 
@@ -436,12 +436,12 @@ static bool plain(struct emitter *e, const struct node *n, const struct tensor *
     if (a->training)
         v[VAR] = emit(e, "ReduceMean", "noop_with_empty_axes=1", 2, emit(e, "Mul", "", 2, centred, centred), axes);
     for (int k = RUNNING_MEAN; a->training && k < kept; k++) {
-        struct value *batch = emit_reshape(e, v[k == RUNNING_MEAN || k == SAVED_MEAN ? MEAN : VAR], in[MEAN]->rank,
-                                           in[MEAN]->dims);
+        struct value *batch =
+            emit_reshape(e, v[k == RUNNING_MEAN || k == SAVED_MEAN ? MEAN : VAR], in[MEAN]->rank, in[MEAN]->dims);
 
-        out[k] = k > RUNNING_VAR ? emit_cast_from(e, batch, compute, in[MEAN]->dtype)
-                                 : moved(e, a, n->in[MEAN + k - RUNNING_MEAN], in[MEAN + k - RUNNING_MEAN]->dtype,
-                                         batch, compute);
+        out[k] = k > RUNNING_VAR
+                     ? emit_cast_from(e, batch, compute, in[MEAN]->dtype)
+                     : moved(e, a, n->in[MEAN + k - RUNNING_MEAN], in[MEAN + k - RUNNING_MEAN]->dtype, batch, compute);
     }
     out[kept] = emit_reshape(e, v[MEAN], in[MEAN]->rank, in[MEAN]->dims);
     v[VAR] = emit(e, "Add", "", 2, v[VAR], emit_scalar(e, compute, (double)a->epsilon));
@@ -690,8 +690,8 @@ static const struct op_case cases_15[] = {
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .rank = rank, .infer = infer, .run = run, .gradient = gradient, .train = train,               \
-        .training_outputs = 3, .plain = plain, .hidden = 2, .channels_last = channels_last, .batch_independent = batch_independent,    \
-        .parameters = parameters, .cases = case_list                                                                   \
+        .training_outputs = 3, .plain = plain, .hidden = 2, .channels_last = channels_last,                            \
+        .batch_independent = batch_independent, .parameters = parameters, .cases = case_list                           \
     }
 const struct op op_batch_normalization = {
     .name = "BatchNormalization",

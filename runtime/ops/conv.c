@@ -370,7 +370,8 @@ static const struct op_case newest[] = {
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .rank = rank_of_window, .infer = infer, .run = run,   \
         .gradient = gradient, .channels_last = channels_last, .batch_independent = rows_of_convolution,                \
-        .describe = describe, .cost = cost, .plain = plain_forward, .hidden = 1, .parameters = parameters, .cases = case_list                  \
+        .describe = describe, .cost = cost, .plain = plain_forward, .hidden = 1, .parameters = parameters,             \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_conv = {

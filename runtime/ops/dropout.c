@@ -330,8 +330,8 @@ static struct value *ratio_value(struct emitter *e, const struct dropout *a, str
 /* 1 / (1 - ratio) where the mask is, else 0. */
 static struct value *kept(struct emitter *e, struct value *x, enum dtype dtype, struct value *mask, struct value *ratio)
 {
-    struct value *scale = emit(e, "Div", "", 2, emit_scalar(e, F64, 1),
-                               emit(e, "Sub", "", 2, emit_scalar(e, F64, 1), ratio));
+    struct value *scale =
+        emit(e, "Div", "", 2, emit_scalar(e, F64, 1), emit(e, "Sub", "", 2, emit_scalar(e, F64, 1), ratio));
 
     x = emit(e, "Mul", "", 2, x, emit_cast(e, scale, dtype));
     return emit(e, "Where", "", 3, mask, x, emit_scalar(e, dtype, 0));
@@ -471,7 +471,8 @@ static const struct op_case cases_6[] = {
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct dropout), .parse = reader,       \
         .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .train = train,                       \
-        .training_outputs = 1, .plain = plain, .flags = OP_ELEMENTWISE | OP_RANDOM, .channels_last = channels_last, .cases = tests     \
+        .training_outputs = 1, .plain = plain, .flags = OP_ELEMENTWISE | OP_RANDOM, .channels_last = channels_last,    \
+        .cases = tests                                                                                                 \
     }
 #define IO_12 "T data, T1 ratio?, T2 training_mode? -> T output, T2 mask?"
 

@@ -99,7 +99,8 @@ static const char *read_element(const char *s, const struct tensor *t, int64_t k
         convert(&(struct conversion){ F64, t->dtype, ROUNDING_DEFAULT }, &real, to, 1);
         return end > s ? end : NULL;
     }
-    if (*s != '\'' || !(s = read_text(s, &text, arena, r)) || !(string = arena_alloc(arena, sizeof *string + text.length, r)))
+    if (*s != '\'' || !(s = read_text(s, &text, arena, r)) ||
+        !(string = arena_alloc(arena, sizeof *string + text.length, r)))
         return NULL;
     string->length = text.length;
     memcpy(string->bytes, text.data, text.length);

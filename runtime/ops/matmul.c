@@ -328,9 +328,8 @@ static bool plain(struct emitter *e, const struct node *n, const struct tensor *
 
     for (int side = A; side <= B; side++) {
         x[side].type = as_matrix(types[side], side);
-        x[side].v = types[side]->rank == 1
-                        ? emit_reshape(e, n->in[GRAD_A + side], 2, x[side].type.dims)
-                        : n->in[GRAD_A + side];
+        x[side].v =
+            types[side]->rank == 1 ? emit_reshape(e, n->in[GRAD_A + side], 2, x[side].type.dims) : n->in[GRAD_A + side];
     }
     dy = (struct operand){ n->in[GRAD_Y], *in[GRAD_Y] };
     if (types[A]->rank == 1 || types[B]->rank == 1) {

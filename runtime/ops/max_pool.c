@@ -162,8 +162,8 @@ static bool indices_of(struct emitter *e, const struct pool_shape *s, struct val
     int at;
 
     for (int d = 0; d < s->rank; d++) { /* so that there are as many windows */
-        const int64_t end = (s->out[d] - 1) * s->strides[d] + (s->kernel[d] - 1) * s->dilations[d] + 1 -
-                            s->pads_begin[d] - s->in[d];
+        const int64_t end =
+            (s->out[d] - 1) * s->strides[d] + (s->kernel[d] - 1) * s->dilations[d] + 1 - s->pads_begin[d] - s->in[d];
 
         pads[d] = s->pads_begin[d];
         pads[s->rank + d] = end > 0 ? end : 0;

@@ -217,7 +217,9 @@ bool node_reads_attributes(const struct node *n, const struct op_def *def, struc
                            struct report *r)
 {
     struct node copy = *n;
-    struct parse p = { .node = &copy, .attrs = attrs, .attr_count = (size_t)n->said_count, .opset = opset, .report = r };
+    struct parse p = {
+        .node = &copy, .attrs = attrs, .attr_count = (size_t)n->said_count, .opset = opset, .report = r
+    };
     void *to = arena_alloc(n->graph->arena, def->attrs_size, r);
 
     if (!to)

@@ -373,15 +373,16 @@ static bool gradient_of_gather_grad(struct backward *b)
     return backward_ok(b);
 }
 
-static bool plain_gather_grad(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+static bool plain_gather_grad(struct emitter *e, const struct node *n, const struct tensor *const *in,
+                              struct value **out)
 {
     const struct gather_grad *a = n->attrs;
     struct value *zeros = emit_zeros(e, in[0]->dtype, a->rank, a->dims);
     char text[48];
 
     if (!a->places.elements && a->places.batch)
-        return e->failed = true,
-               fail(e->report, KILN_UNSUPPORTED, node_origin(n)->op_name, "a gradient with batch_dims cannot be written");
+        return e->failed = true, fail(e->report, KILN_UNSUPPORTED, node_origin(n)->op_name,
+                                      "a gradient with batch_dims cannot be written");
     snprintf(text, sizeof text, "axis=%lld reduction='add'", (long long)a->places.axis);
     out[0] = a->places.elements ? emit(e, "ScatterElements", text, 3, zeros, n->in[1], n->in[0])
                                 : emit(e, "ScatterND", "reduction='add'", 3, zeros, n->in[1], n->in[0]);

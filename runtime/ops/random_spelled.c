@@ -61,9 +61,10 @@ struct value *emit_uniform_bits(struct emitter *e, int stream, struct value *lik
     struct value *blocks = by(e, "Div", by(e, "Add", count, 3), 4);
     struct value *w[4] = { emit(e, "Range", "", 3, whole(e, 0), blocks, whole(e, 1)), whole(e, 0),
                            by(e, "BitwiseAnd", e->step, 0xFFFFFFFF), whole(e, stream) };
-    struct value *key[2] = { by(e, "BitwiseAnd", e->seed, 0xFFFFFFFF),
-                             by(e, "BitwiseAnd", by(e, "Div", e->seed, (int64_t)1 << 32), 0xFFFFFFFF) };
+    struct value *key[2] = { by(e, "BitwiseAnd", e->seed, 0xFFFFFFFF) };
 
+    key[1] = emit(e, "Sub", "", 2, e->seed, key[0]);
+    key[1] = by(e, "BitwiseAnd", by(e, "Div", key[1], (int64_t)1 << 32), 0xFFFFFFFF); /* below 0, too */
     encrypt(e, w, key);
     for (int k = 0; k < 4; k++)
         words[k] = emit_unsqueezed(e, by(e, "Div", w[k], 1 << 8), 1);

@@ -23,8 +23,8 @@ struct value *emit_added_up(struct emitter *e, struct value *v, enum dtype dtype
     memcpy(out, dims, (size_t)rank * sizeof *out);
     out[axis] = size;
     sum = turned(e, emit_reshape(e, v, 3, flat));
-    sum = emit(e, "ScatterND", "reduction='add'", 3, emit_zeros(e, dtype, 3, zeros), emit_unsqueezed(e, indices, 1),
-               sum);
+    sum =
+        emit(e, "ScatterND", "reduction='add'", 3, emit_zeros(e, dtype, 3, zeros), emit_unsqueezed(e, indices, 1), sum);
     return emit_reshape(e, turned(e, sum), rank, out);
 }
 
@@ -44,7 +44,7 @@ static int64_t behind(const struct conv_shape *s, int d)
 }
 
 static const char *window_text(char buffer[ATTRS], int rank, int64_t group, const int64_t *strides,
-                            const int64_t *dilations, const int64_t *pads, const int64_t *more)
+                               const int64_t *dilations, const int64_t *pads, const int64_t *more)
 {
     char list[INTS_TEXT];
     int at = snprintf(buffer, ATTRS, "group=%lld ", (long long)group);

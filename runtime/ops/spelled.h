@@ -12,7 +12,8 @@ struct value *emit_added_up(struct emitter *e, struct value *v, enum dtype dtype
 
 /* Of the convolution `s` of an image [batch, in_channels, in...] with weights, whose result is `pixels`: */
 /* what the image is given of what the pixels are given, */
-struct value *emit_conv_back(struct emitter *e, const struct conv_shape *s, struct value *pixels, struct value *weights);
+struct value *emit_conv_back(struct emitter *e, const struct conv_shape *s, struct value *pixels,
+                             struct value *weights);
 /* what the weights are, */
 struct value *emit_conv_weights(struct emitter *e, const struct conv_shape *s, struct value *image,
                                 struct value *pixels);

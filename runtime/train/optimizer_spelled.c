@@ -39,8 +39,8 @@ static bool begin(struct spelling *a, struct value *step)
     if (s->use_ema)
         a->begins = emit(e, "Equal", "", 2, a->before, whole(a, 0));
     if (s->ema_overwrite_frequency > 0) {
-        next = emit(e, "Mod", "", 2, emit(e, "Add", "", 2, a->before, whole(a, 1)),
-                    whole(a, s->ema_overwrite_frequency));
+        next =
+            emit(e, "Mod", "", 2, emit(e, "Add", "", 2, a->before, whole(a, 1)), whole(a, s->ema_overwrite_frequency));
         a->overwrites = emit(e, "Equal", "", 2, next, whole(a, 0));
     }
     return !e->failed;
@@ -167,9 +167,7 @@ static bool update(struct spelling *a, size_t k, struct value **next, struct val
 bool optimizer_spell(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i, struct value *step,
                      struct value **next, struct value **next_slots)
 {
-    struct spelling a = {
-        .e = e, .o = o, .in = i, .gradient = emit_alloc(e, i->parameters * sizeof *a.gradient)
-    };
+    struct spelling a = { .e = e, .o = o, .in = i, .gradient = emit_alloc(e, i->parameters * sizeof *a.gradient) };
     bool ok = a.gradient && begin(&a, step);
 
     for (size_t k = 0; ok && k < i->parameters; k++)

@@ -237,8 +237,14 @@ static struct spelled_term level(struct reading *r, int of)
     static const struct {
         const char *sign, *op;
         int level;
-    } signs[] = { { ">=", "GreaterOrEqual", 0 }, { "<=", "LessOrEqual", 0 }, { ">", "Greater", 0 }, { "<", "Less", 0 },
-                  { "+", "Add", 1 },             { "-", "Sub", 1 },          { "*", "Mul", 2 },     { "/", "Div", 2 } };
+    } signs[] = { { ">=", "GreaterOrEqual", 0 },
+                  { "<=", "LessOrEqual", 0 },
+                  { ">", "Greater", 0 },
+                  { "<", "Less", 0 },
+                  { "+", "Add", 1 },
+                  { "-", "Sub", 1 },
+                  { "*", "Mul", 2 },
+                  { "/", "Div", 2 } };
     enum { SIGNS = sizeof signs / sizeof *signs };
     struct spelled_term t;
     int k;

@@ -7,7 +7,7 @@
 #include "train/training_program.h"
 #include <string.h>
 
-enum { LEAST_OPSET = 18, LEAST_DESCRIBED = 13, LEAST_IR = 8 };
+enum { LEAST_OPSET = 18, LEAST_DESCRIBED = 13, LEAST_IR = 8, USUAL_BATCH = 32 };
 
 /* A step on its way into a file. */
 struct filing {
@@ -19,9 +19,9 @@ struct filing {
     int lines;          /* see prefix_of */
     const char **names; /* by value id */
     bool *outside;
-    const char **outputs;             /* of the graph: loss, states, slots, the number of steps */
-    const struct value **in;          /* by output, but for the first: the input that it is the next of */
-    double rate;                      /* and what inputs hold that are no state of the trainer's: */
+    const char **outputs;    /* of the graph: loss, states, slots, the number of steps */
+    const struct value **in; /* by output, but for the first: the input that it is the next of */
+    double rate;             /* and what inputs hold that are no state of the trainer's: */
     int64_t seed, steps;
     struct tensor scalars[3];
     struct report *report;
@@ -330,6 +330,13 @@ static bool bind(struct filing *f, Onnx__TrainingInfoProto *info)
 /* What is assigned to must be an initializer of the file, of the type that is trained. */
 static bool check_states(const struct filing *f)
 {
+    for (size_t k = 0; k < f->p->inputs; k++)
+        if (f->p->x[k]->id != f->t->model->graph->inputs[k]->id)
+            return fail(
+                f->report, KILN_UNSUPPORTED, NULL,
+                "input '%s' has its samples in another dimension than the first, a training_info has them as it "
+                "is declared",
+                f->t->model->graph->inputs[k]->name);
     for (size_t k = 0; k < f->t->state_count; k++) {
         const struct state *s = &f->t->states[k];
 
@@ -372,6 +379,10 @@ static struct model *write(struct trainer *t, enum purpose purpose, int64_t batc
     struct filing f = { .t = t, .report = r };
     bool ok;
 
+    if (!t->trainable) {
+        fail(r, KILN_BAD_ARGUMENT, NULL, "the trainer was made to measure: it takes no steps");
+        return NULL;
+    }
     f.arena.budget = &t->budget;
     map_init(&f.taken, &t->budget);
     f.p = training_program_new(t, purpose, batch, r);
@@ -395,7 +406,7 @@ struct model *trainer_step_model(struct trainer *t, int64_t batch, struct report
              (long long)t->batch, (long long)batch);
         return NULL;
     }
-    return write(t, TO_WRITE, batch ? batch : t->batch ? t->batch : 1, r);
+    return write(t, TO_WRITE, batch ? batch : t->batch ? t->batch : USUAL_BATCH, r);
 }
 
 struct model *trainer_described(struct trainer *t, struct report *r)

@@ -764,8 +764,7 @@ static bool build(struct build *b)
     p->inputs = t->inputs;
     for (size_t k = 0; k < t->inputs; k++)
         p->x[k] = p->graph->inputs[k];
-    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) ||
-        !expand_gradients(b))
+    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) || !expand_gradients(b))
         return false;
     if (is_written(p))
         return write_step(b);

@@ -26,14 +26,14 @@ struct training_program {
     struct arena arena;
     struct graph *graph;
     struct frame *frame;
-    size_t inputs, targets;   /* targets: 0 to predict with */
-    struct value **x, **y;    /* [inputs], [targets] */
-    struct value *weights;    /* of samples: float [samples]; NULL where all count alike */
-    struct value *rate;       /* NULL but for training */
-    struct loss_values *loss; /* [targets] */
-    struct value *sum;        /* of the losses, each as often as it counts: float, scalar; NULL to predict with */
-    struct value **metrics;   /* [targets] the sums over the rows of a batch */
-    struct value **gradient;  /* by state; NULL but for training */
+    size_t inputs, targets;     /* targets: 0 to predict with */
+    struct value **x, **y;      /* [inputs], [targets] */
+    struct value *weights;      /* of samples: float [samples]; NULL where all count alike */
+    struct value *rate;         /* NULL but for training */
+    struct loss_values *loss;   /* [targets] */
+    struct value *sum;          /* of the losses, each as often as it counts: float, scalar; NULL to predict with */
+    struct value **metrics;     /* [targets] the sums over the rows of a batch */
+    struct value **gradient;    /* by state; NULL but for training */
     struct step_values written; /* of a step that is written, which has no frame */
     struct tensor *types;       /* of the same, by value id: what comes in, with the batch */
     uint64_t used;

@@ -112,7 +112,8 @@ static struct model *written(struct case_graph *c, const struct case_gradients *
     p->ir_version = 8;
     p->graph = w.types ? graph_write(&w, &c->budget, &c->report) : NULL;
     p->opset_import = budget_zalloc(&c->budget, 3, sizeof *p->opset_import, &c->report);
-    for (const char *const *domain = (const char *const[]){ "", "ai.onnx.ml", "com.microsoft", NULL }; *domain; domain++) {
+    for (const char *const *domain = (const char *const[]){ "", "ai.onnx.ml", "com.microsoft", NULL }; *domain;
+         domain++) {
         Onnx__OperatorSetIdProto *set = message_new(&onnx__operator_set_id_proto__descriptor, &c->budget, &c->report);
 
         set->domain = message_string(*domain, strlen(*domain), &c->budget, &c->report);

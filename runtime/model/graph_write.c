@@ -159,8 +159,7 @@ static bool softmax_is_the_same(const struct node *n)
 
 static bool is_softmax(const struct node *n)
 {
-    return strcmp(n->op_name, "Softmax") == 0 || strcmp(n->op_name, "LogSoftmax") == 0 ||
-           strcmp(n->op_name, "Hardmax") == 0;
+    return node_is(n, &op_softmax) || node_is(n, &op_log_softmax) || node_is(n, &op_hardmax);
 }
 
 /* What an older row does anyway, whether or not it can be said. */
@@ -279,11 +278,17 @@ static bool add_gradient(struct writing *a, Onnx__NodeProto *to, const struct no
            add_attribute(a, to, n, &(struct attr){ .name = "y", .type = ATTR_STRING, .s = { strlen(y), y } });
 }
 
-/* What is an input of reductions since opset 18 was an attribute before. */
+/* What is an input of reductions since opset 18 was an attribute before; of ReduceSum, which is not here, since 13. */
 static bool axes_are_told(const struct writing *a, const struct node *n)
 {
-    return a->w->opset < 18 && strncmp(n->op_name, "Reduce", 6) == 0 && strcmp(n->op_name, "ReduceSum") != 0 &&
-           n->since >= 18;
+    static const struct op *const reductions[] = { &op_reduce_mean,    &op_reduce_max,         &op_reduce_min,
+                                                   &op_reduce_prod,    &op_reduce_l1,          &op_reduce_l2,
+                                                   &op_reduce_log_sum, &op_reduce_log_sum_exp, &op_reduce_sum_square };
+    bool is = false;
+
+    for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++)
+        is |= node_is(n, reductions[k]);
+    return is && a->w->opset < 18 && n->since >= 18;
 }
 
 static bool add_axes(struct writing *a, Onnx__NodeProto *to, const struct node *n)
@@ -508,7 +513,7 @@ static bool add_copy(struct writing *a, const char *from, const char *as)
     if (!n)
         return false;
     a->to->node[a->to->n_node++] = n;
-    n->op_type = text(a, "Identity");
+    n->op_type = text(a, op_identity.name);
     if (!n->op_type || !reserve(a, &n->input, 1) || !reserve(a, &n->output, 1) || !(n->input[0] = text(a, from)))
         return false;
     n->n_input = 1;

@@ -67,7 +67,7 @@ struct loss_def {
      * that compute the loss of each row, or of each element, of which the mean is taken then; the gradient follows from
      * the nodes. */
     double (*rows)(const struct loss_row *r);
-    /* What `rows` computes as a formula (train/spelled.h), for a file: of x, the outputs, and t, the labels as numbers, it makes
+    /* What `rows` computes as a formula (ops/equation.h), for a file: of x, the outputs, and t, the labels as numbers, it makes
      * `loss`, whose last dimension is 1; it may read the options. The gradient follows from it. NULL: it cannot be written. */
     const char *(*spelled)(const void *settings, bool logits);
     struct value *(*emit)(struct emitter *e, const struct loss_nodes *n);

@@ -1,8 +1,8 @@
 /* Losses in operators of the standard, for a file. */
+#include "ops/equation.h"
 #include "ops/expansion.h"
 #include "ops/rank.h"
 #include "train/loss.h"
-#include "train/spelled.h"
 #include <math.h>
 
 struct spelling {
@@ -31,7 +31,7 @@ static void find_ignored(struct spelling *a)
 }
 
 /* The labels as numbers. */
-static struct value *numbers(struct spelling *a, struct spelled *s)
+static struct value *numbers(struct spelling *a, struct equation *s)
 {
     static const struct tensor two = { .dtype = F32, .rank = 1, .dims = { 2 } };
     const double smoothing = spec_value(&a->l->def->row, a->l->settings, "label_smoothing");
@@ -42,10 +42,10 @@ static struct value *numbers(struct spelling *a, struct spelled *s)
                     emit_constant(e, &two, (const float[]){ 0, 1 }));
     if (!(smoothing > 0))
         return a->labels;
-    spelled_value(s, "t", a->labels);
-    spelled_number(s, "classes", a->l->def->along_classes ? (double)a->l->width : 2);
-    spelled_emit(s, "t = t * (1 - label_smoothing) + label_smoothing / classes");
-    return spelled_result(s, "t");
+    equation_value(s, "t", a->labels);
+    equation_number(s, "classes", a->l->def->along_classes ? (double)a->l->width : 2);
+    equation_emit(s, "t = t * (1 - label_smoothing) + label_smoothing / classes");
+    return equation_result(s, "t");
 }
 
 /* The rows' weights, by sample and by class. */
@@ -92,7 +92,7 @@ bool loss_spell(struct emitter *e, const struct loss *l, struct value *at, struc
                 struct loss_values *out)
 {
     struct spelling a = { .e = e, .l = l, .at = at, .labels = labels, .weights = weights };
-    struct spelled s = { .e = e, .dtype = F32 };
+    struct equation s = { .e = e, .dtype = F32 };
     struct value *all;
 
     if (!l->def->rows)
@@ -103,12 +103,12 @@ bool loss_spell(struct emitter *e, const struct loss *l, struct value *at, struc
                     l->def->row.name, l->def->spelled ? " with weights of classes" : "");
     }
     find_ignored(&a);
-    spelled_settings(&s, l->def->row.options, l->settings);
-    spelled_value(&s, "x", at);
-    spelled_value(&s, "t", numbers(&a, &s));
-    if (!spelled_emit(&s, l->def->spelled(l->settings, l->logits)))
+    equation_settings(&s, l->def->row.options, l->settings);
+    equation_value(&s, "x", at);
+    equation_value(&s, "t", numbers(&a, &s));
+    if (!equation_emit(&s, l->def->spelled(l->settings, l->logits)))
         return false;
-    all = mean(&a, weighted(&a, spelled_result(&s, "loss")));
+    all = mean(&a, weighted(&a, equation_result(&s, "loss")));
     *out = (struct loss_values){ all, at, all, emit_scalar(e, F32, l->weight) };
     return !e->failed;
 }

@@ -76,7 +76,7 @@ struct optimizer_def {
     bool (*apply)(const struct update *u);
     /* NULL: it does not train parameters that are double. */
     bool (*apply_double)(const struct update_double *u);
-    /* The same as a formula (train/spelled.h) that changes w and the slots, s0, s1 ... by their places in `slots`; it reads
+    /* The same as a formula (ops/equation.h) that changes w and the slots, s0, s1 ... by their places in `slots`; it reads
      * g, rate, t (the number of the step, from 1) and the options. */
     const char *(*spelled)(const void *settings);
 };

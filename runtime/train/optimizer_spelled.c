@@ -1,7 +1,7 @@
 /* The update of all parameters in operators of the standard, for a file. */
+#include "ops/equation.h"
 #include "ops/rank.h"
 #include "train/optimizer.h"
-#include "train/spelled.h"
 #include <stdio.h>
 
 struct spelling {
@@ -61,22 +61,22 @@ static bool given(struct spelling *a, size_t k)
 {
     const struct common_settings *c = &a->o->common;
     struct value *sum = slot_of(a, k, a->o->common_slot[SLOT_ACCUMULATOR]);
-    struct spelled s = { .e = a->e, .dtype = dtype_of(a, k) };
+    struct equation s = { .e = a->e, .dtype = dtype_of(a, k) };
 
-    spelled_settings(&s, common_options, c);
-    spelled_value(&s, "g", a->in->gradient[k]);
+    equation_settings(&s, common_options, c);
+    equation_value(&s, "g", a->in->gradient[k]);
     if (sum) {
-        spelled_value(&s, "sum", sum);
-        spelled_emit(&s, "g = (g + sum) / gradient_accumulation_steps");
+        equation_value(&s, "sum", sum);
+        equation_emit(&s, "g = (g + sum) / gradient_accumulation_steps");
     }
     if (c->clipvalue > 0)
-        spelled_emit(&s, "g = max(min(g, clipvalue), -clipvalue)");
-    a->gradient[k] = spelled_result(&s, "g");
+        equation_emit(&s, "g = max(min(g, clipvalue), -clipvalue)");
+    a->gradient[k] = equation_result(&s, "g");
     if (c->global_clipnorm > 0) {
         struct value *square;
 
-        spelled_emit(&s, "square = total(g * g)");
-        square = emit_cast_from(a->e, spelled_result(&s, "square"), s.dtype, F64);
+        equation_emit(&s, "square = total(g * g)");
+        square = emit_cast_from(a->e, equation_result(&s, "square"), s.dtype, F64);
         a->square = a->square ? emit(a->e, "Add", "", 2, a->square, square) : square;
     }
     return !a->e->failed;
@@ -88,53 +88,53 @@ static struct value *chosen(struct spelling *a, struct value *next, struct value
     return a->updates && next != was ? emit(a->e, "Where", "", 3, a->updates, next, was) : next;
 }
 
-static void name_all(struct spelling *a, size_t k, struct spelled *s, char names[OWN_SLOTS][8])
+static void name_all(struct spelling *a, size_t k, struct equation *s, char names[OWN_SLOTS][8])
 {
     const struct optimizer *o = a->o;
     struct value *rate = a->in->rate, *t = emit(a->e, "Add", "", 2, a->before, whole(a, 1));
 
     if (a->in->rate_factor[k] != 1)
         rate = emit(a->e, "Mul", "", 2, rate, emit_scalar(a->e, F64, a->in->rate_factor[k]));
-    spelled_settings(s, common_options, &o->common);
-    spelled_settings(s, o->def->row.options, o->settings);
+    equation_settings(s, common_options, &o->common);
+    equation_settings(s, o->def->row.options, o->settings);
     if (o->common.weight_decay > 0) /* which a row may have of its own */
-        spelled_number(s, "weight_decay", o->common.weight_decay);
-    spelled_value(s, "rate", emit_cast_from(a->e, rate, F64, s->dtype));
-    spelled_value(s, "t", emit_cast(a->e, t, s->dtype));
-    spelled_value(s, "w", a->in->parameter[k]);
-    spelled_value(s, "g", a->gradient[k]);
+        equation_number(s, "weight_decay", o->common.weight_decay);
+    equation_value(s, "rate", emit_cast_from(a->e, rate, F64, s->dtype));
+    equation_value(s, "t", emit_cast(a->e, t, s->dtype));
+    equation_value(s, "w", a->in->parameter[k]);
+    equation_value(s, "g", a->gradient[k]);
     for (int i = 0; i < o->own_slots; i++) {
         snprintf(names[i], sizeof names[i], "s%d", o->slot_place[i]);
-        spelled_value(s, names[i], slot_of(a, k, i));
+        equation_value(s, names[i], slot_of(a, k, i));
     }
 }
 
 /* What all optimisers do before their own update. */
-static void before_update(struct spelling *a, size_t k, struct spelled *s)
+static void before_update(struct spelling *a, size_t k, struct equation *s)
 {
     const struct common_settings *c = &a->o->common;
 
     if (c->clipnorm > 0)
-        spelled_emit(s, "g = g * clipnorm / max(sqrt(total(g * g)), clipnorm)");
+        equation_emit(s, "g = g * clipnorm / max(sqrt(total(g * g)), clipnorm)");
     if (c->global_clipnorm > 0) {
-        spelled_value(s, "all", emit_cast_from(a->e, a->square, F64, s->dtype));
-        spelled_emit(s, "g = g * (global_clipnorm * min(1 / sqrt(all), 1 / global_clipnorm))");
+        equation_value(s, "all", emit_cast_from(a->e, a->square, F64, s->dtype));
+        equation_emit(s, "g = g * (global_clipnorm * min(1 / sqrt(all), 1 / global_clipnorm))");
     }
     if (c->weight_decay > 0 && a->in->decays[k]) /* what is infinite stays so */
-        spelled_emit(s, "w = w - where(abs(w) < 3.4e38, w * weight_decay * rate, 0)");
+        equation_emit(s, "w = w - where(abs(w) < 3.4e38, w * weight_decay * rate, 0)");
 }
 
-static void average(struct spelling *a, size_t k, struct value **next, struct value **slots, struct spelled *s)
+static void average(struct spelling *a, size_t k, struct value **next, struct value **slots, struct equation *s)
 {
     const int slot = a->o->common_slot[SLOT_AVERAGE];
 
     if (slot < 0)
         return;
-    spelled_value(s, "w", *next);
-    spelled_value(s, "average", slot_of(a, k, slot));
-    spelled_value(s, "begins", a->begins);
-    spelled_emit(s, "average = where(begins, w, ema_momentum * average + (1 - ema_momentum) * w)");
-    slots[slot] = spelled_result(s, "average");
+    equation_value(s, "w", *next);
+    equation_value(s, "average", slot_of(a, k, slot));
+    equation_value(s, "begins", a->begins);
+    equation_emit(s, "average = where(begins, w, ema_momentum * average + (1 - ema_momentum) * w)");
+    slots[slot] = equation_result(s, "average");
     if (a->overwrites)
         *next = emit(a->e, "Where", "", 3, a->overwrites, slots[slot], *next);
 }
@@ -143,22 +143,22 @@ static bool update(struct spelling *a, size_t k, struct value **next, struct val
 {
     const struct optimizer *o = a->o;
     const int sum = o->common_slot[SLOT_ACCUMULATOR];
-    struct spelled s = { .e = a->e, .dtype = dtype_of(a, k) };
+    struct equation s = { .e = a->e, .dtype = dtype_of(a, k) };
     char names[OWN_SLOTS][8];
 
     name_all(a, k, &s, names);
     before_update(a, k, &s);
-    if (!spelled_emit(&s, o->def->spelled(o->settings)))
+    if (!equation_emit(&s, o->def->spelled(o->settings)))
         return false;
-    *next = chosen(a, spelled_result(&s, "w"), a->in->parameter[k]);
+    *next = chosen(a, equation_result(&s, "w"), a->in->parameter[k]);
     for (int i = 0; i < o->own_slots; i++)
-        slots[i] = chosen(a, spelled_result(&s, names[i]), slot_of(a, k, i));
+        slots[i] = chosen(a, equation_result(&s, names[i]), slot_of(a, k, i));
     if (sum >= 0) {
-        spelled_value(&s, "updates", a->updates);
-        spelled_value(&s, "sum", slot_of(a, k, sum));
-        spelled_value(&s, "given", a->in->gradient[k]);
-        spelled_emit(&s, "sum = where(updates, 0, sum + given)");
-        slots[sum] = spelled_result(&s, "sum");
+        equation_value(&s, "updates", a->updates);
+        equation_value(&s, "sum", slot_of(a, k, sum));
+        equation_value(&s, "given", a->in->gradient[k]);
+        equation_emit(&s, "sum = where(updates, 0, sum + given)");
+        slots[sum] = equation_result(&s, "sum");
     }
     average(a, k, next, slots, &s);
     return !a->e->failed;

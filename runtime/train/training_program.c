@@ -638,7 +638,7 @@ static bool add_gradient_node(struct build *b)
 {
     struct training_program *p = b->program;
     const int count = (int)b->trainer->trainable;
-    const struct op *op = op_find("ai.onnx.preview.training", "Gradient");
+    const struct op *op = &op_gradient;
     struct node *n = graph_node(p->graph, count, count);
 
     if (!n)

@@ -18,14 +18,16 @@ enum { STEPS = 10, BATCH = 4, MOST_STATES = 64, MOST_INPUTS = 4 };
     "float[4] s = {1,1,1,1}, float[4] o = {0,0,0,0}, float[4] m = {0,0,0,0}, float[4] v = {1,1,1,1}, float r = {0.3}"
 #define CONVOLUTION                                                                                                    \
     "cnn (float[N,2,7,6] x) => (float[N,3] y) <float[4,2,3,3] w1 = @, float[4] b1 = @, " BN                            \
-    ", float[4,2,3,2] w3 = @, float[3,8] w2 = @, float[3] b2 = @> { c = Conv <pads = [1,1,1,1]> (x, w1, b1) "         \
+    ", float[4,2,3,2] w3 = @, float[3,8] w2 = @, float[3] b2 = @> { c = Conv <pads = [1,1,1,1]> (x, w1, b1) "          \
     "n = BatchNormalization (c, s, o, m, v) a = Relu (n) "                                                             \
     "p = MaxPool <kernel_shape = [2,2], strides = [2,2], ceil_mode = 1> (a) d = Dropout (p, r) "                       \
-    "g = Conv <group = 2, strides = [2,1]> (d, w3) e = Elu (g) q = AveragePool <kernel_shape = [1,2], pads = [0,0,0,1]> (e) " \
-    "f = Flatten (q) z = Gemm <transB = 1> (f, w2, b2) y = Softmax <axis = -1> (z) }"
+    "g = Conv <group = 2, strides = [2,1]> (d, w3) e = Elu (g) "                                                       \
+    "q = AveragePool <kernel_shape = [1,2], pads = [0,0,0,1]> (e) f = Flatten (q) "                                    \
+    "z = Gemm <transB = 1> (f, w2, b2) y = Softmax <axis = -1> (z) }"
 #define RECURRENT(op, gates, more)                                                                                     \
-    "rnn (float[N,5,3] x) => (float[N,3] y) <float[1," gates ",3] w = @, float[1," gates ",4] r = @, float[3,4] w2 = @, " \
-    "int64[2] two = {-1,4}> { t = Transpose <perm = [1,0,2]> (x) s, h = " op " <hidden_size = 4 " more                 \
+    "rnn (float[N,5,3] x) => (float[N,3] y) <float[1," gates ",3] w = @, float[1," gates ",4] r = @, "                 \
+    "float[3,4] w2 = @, int64[2] two = {-1,4}> { t = Transpose <perm = [1,0,2]> (x) "                                  \
+    "s, h = " op " <hidden_size = 4 " more                                                                             \
     "> (t, w, r) l = Reshape (h, two) z = Gemm <transB = 1> (l, w2) y = Softmax (z) }"
 #define ATTENTION                                                                                                      \
     "att (float[N,5,4] x) => (float[N,5,4] y) <float[4,4] wq = @, float[4,4] wk = @, float[4,4] wv = @, "              \
@@ -53,7 +55,8 @@ static const struct trial trials[] = {
     { TANH, SPARSE, "adamax", 1e-6, NULL },
     { TANH, SPARSE, "adadelta:learning_rate=1", 1e-6, NULL },
     { TANH, SPARSE, "adagrad", 1e-6, NULL },
-    { TANH, SPARSE, "ftrl:l1_regularization_strength=0.001,l2_shrinkage_regularization_strength=0.01,beta=0.1", 1e-5, NULL },
+    { TANH, SPARSE, "ftrl:l1_regularization_strength=0.001,l2_shrinkage_regularization_strength=0.01,beta=0.1", 1e-5,
+      NULL },
     { TANH, SPARSE, "lamb", 1e-6, NULL },
     { TANH, SPARSE, "lion", 1e-6, NULL },
     { TANH, SPARSE, "nadam", 1e-6, NULL },
@@ -366,8 +369,9 @@ END_TEST
 /* -- what else there is, and what there is not -- */
 
 #define TWO                                                                                                            \
-    HEAD18 "two (float[N,2] x) => (float[N,2] a, float[N,1] b) <float[2,2] w = {1,2,3,4}, float[2,1] v = {1,-1}, "      \
-           "float16[2] h = {14336,13312}> { p = MatMul (x, w) g = Cast <to = 1> (h) a = Add (p, g) b = MatMul (x, v) }"
+    HEAD18                                                                                                             \
+    "two (float[N,2] x) => (float[N,2] a, float[N,1] b) <float[2,2] w = {1,2,3,4}, float[2,1] v = {1,-1}, "            \
+    "float16[2] h = {14336,13312}> { p = MatMul (x, w) g = Cast <to = 1> (h) a = Add (p, g) b = MatMul (x, v) }"
 
 START_TEST(several_outputs_weights_and_penalties)
 {
@@ -398,8 +402,8 @@ START_TEST(several_outputs_weights_and_penalties)
         kiln_tensor *w = random_tensor(KILN_FLOAT, 1, (const int64_t[]){ BATCH });
         kiln_score score;
 
-        ok(kiln_trainer_step_weighted(t, true, (const kiln_tensor *const[]){ x },
-                                      (const kiln_tensor *const[]){ a, b }, w, &score, &err));
+        ok(kiln_trainer_step_weighted(t, true, (const kiln_tensor *const[]){ x }, (const kiln_tensor *const[]){ a, b },
+                                      w, &score, &err));
         run_step(s, &p, 4, (const char *const[]){ "x", "a.labels", "b.labels", "weights" },
                  (const kiln_tensor *const[]){ x, a, b, w });
         ck_assert_double_eq_tol(kiln_tensor_number(kiln_session_output_named(s, "loss"), 0), score.loss, 1e-5);
@@ -440,7 +444,8 @@ START_TEST(names_that_are_taken_get_a_line)
     kiln_model_free(m);
     ok(kiln_trainer_lower(&lowered, t, 1, &err));
     ok(kiln_session_new(&s, lowered, &so, &err));
-    ok(kiln_session_run(s, 2, (const char *const[]){ "labels", "labels_" }, (const kiln_tensor *const[]){ x, y }, &err));
+    ok(kiln_session_run(s, 2, (const char *const[]){ "labels", "labels_" }, (const kiln_tensor *const[]){ x, y },
+                        &err));
     ck_assert_double_eq_tol(kiln_tensor_number(kiln_session_output_named(s, "step.next"), 0), 0.98, 1e-6);
     ck_assert_int_eq((int)kiln_tensor_number(kiln_session_output_named(s, "step_.next"), 0), 1);
     ok(kiln_tensor_new(&r, KILN_DOUBLE, 0, NULL, &rate, &err));
@@ -470,8 +475,8 @@ static kiln_trainer *trained(const char *text, const char *loss, bool measure)
 }
 
 #define SMALL(opset, nodes)                                                                                            \
-    "<ir_version: 8, opset_import: [\"\": " opset "]> s (float[N,4,3] x) => (float[N,4,3] y) <float[3] w = {1,2,3}> { "   \
-    nodes " }"
+    "<ir_version: 8, opset_import: [\"\": " opset                                                                      \
+    "]> s (float[N,4,3] x) => (float[N,4,3] y) <float[3] w = {1,2,3}> { " nodes " }"
 
 START_TEST(what_cannot_be_written_is_told)
 {

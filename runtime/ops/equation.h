@@ -3,38 +3,38 @@
  * "velocity = velocity + (g * g - velocity) * (1 - beta_2); w = w - rate * m / (sqrt(velocity) + epsilon)"
  *
  * Numbers are computed in double and become constants of the formula's type where they meet a value. There are + - * /, the
- * comparisons > < >= <=, and the functions of spelled.c. The texts are Kiln's own: a mistake in one is an error, but no input
+ * comparisons > < >= <=, and the functions of equation.c. The texts are Kiln's own: a mistake in one is an error, but no input
  * decides what they are. */
-#ifndef KILN_TRAIN_SPELLED_H
-#define KILN_TRAIN_SPELLED_H
+#ifndef KILN_OPS_EQUATION_H
+#define KILN_OPS_EQUATION_H
 
 #include "base/spec.h"
 #include "ops/op.h"
 
-enum { MOST_SPELLED = 48 };
+enum { MOST_EQUATION_NAMES = 48 };
 
 /* A number, or what is computed. */
-struct spelled_term {
+struct equation_term {
     const char *name;
     size_t length;       /* of the name */
     struct value *value; /* NULL: it is the number */
     double number;
 };
 
-struct spelled {
+struct equation {
     struct emitter *e;
     enum dtype dtype; /* of all values but conditions */
-    struct spelled_term names[MOST_SPELLED];
+    struct equation_term names[MOST_EQUATION_NAMES];
     int count;
 };
 
-void spelled_value(struct spelled *s, const char *name, struct value *v);
-void spelled_number(struct spelled *s, const char *name, double number);
+void equation_value(struct equation *s, const char *name, struct value *v);
+void equation_number(struct equation *s, const char *name, double number);
 /* The options of a row, by their keys, as they are in the settings. */
-void spelled_settings(struct spelled *s, const struct spec_option *options, const void *settings);
+void equation_settings(struct equation *s, const struct spec_option *options, const void *settings);
 /* Assigns what the text says. False, with an error, where it is no formula. */
-bool spelled_emit(struct spelled *s, const char *text);
+bool equation_emit(struct equation *s, const char *text);
 /* What a name is now: a constant is made where it is a number. NULL where there is none. */
-struct value *spelled_result(struct spelled *s, const char *name);
+struct value *equation_result(struct equation *s, const char *name);
 
 #endif

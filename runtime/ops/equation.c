@@ -1,11 +1,11 @@
-#include "train/spelled.h"
+#include "ops/equation.h"
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
 
 /* A text that is being read. */
 struct reading {
-    struct spelled *s;
+    struct equation *s;
     const char *at;
     bool wrong;
 };
@@ -14,7 +14,7 @@ enum { MOST_ARGUMENTS = 3 };
 
 /* -- names -- */
 
-static struct spelled_term *find(struct spelled *s, const char *name, size_t length)
+static struct equation_term *find(struct equation *s, const char *name, size_t length)
 {
     for (int k = 0; k < s->count; k++)
         if (s->names[k].length == length && strncmp(s->names[k].name, name, length) == 0)
@@ -22,12 +22,13 @@ static struct spelled_term *find(struct spelled *s, const char *name, size_t len
     return NULL;
 }
 
-static void put(struct spelled *s, const char *name, size_t length, struct spelled_term t)
+static void put(struct equation *s, const char *name, size_t length, struct equation_term t)
 {
-    struct spelled_term *to = find(s, name, length);
+    struct equation_term *to = find(s, name, length);
 
-    if (!to && s->count == MOST_SPELLED) {
-        s->e->failed = !fail(s->e->report, KILN_LIMIT, NULL, "a formula has more than %d names", (int)MOST_SPELLED);
+    if (!to && s->count == MOST_EQUATION_NAMES) {
+        s->e->failed =
+            !fail(s->e->report, KILN_LIMIT, NULL, "a formula has more than %d names", (int)MOST_EQUATION_NAMES);
         return;
     }
     to = to ? to : &s->names[s->count++];
@@ -36,52 +37,52 @@ static void put(struct spelled *s, const char *name, size_t length, struct spell
     to->length = length;
 }
 
-void spelled_value(struct spelled *s, const char *name, struct value *v)
+void equation_value(struct equation *s, const char *name, struct value *v)
 {
-    put(s, name, strlen(name), (struct spelled_term){ .value = v });
+    put(s, name, strlen(name), (struct equation_term){ .value = v });
 }
 
-void spelled_number(struct spelled *s, const char *name, double number)
+void equation_number(struct equation *s, const char *name, double number)
 {
-    put(s, name, strlen(name), (struct spelled_term){ .number = number });
+    put(s, name, strlen(name), (struct equation_term){ .number = number });
 }
 
-void spelled_settings(struct spelled *s, const struct spec_option *o, const void *settings)
+void equation_settings(struct equation *s, const struct spec_option *o, const void *settings)
 {
     for (; o && o->key; o++) {
         const void *at = (const char *)settings + o->offset;
 
         if (o->kind == SPEC_FLAG)
-            spelled_number(s, o->key, *(const bool *)at);
+            equation_number(s, o->key, *(const bool *)at);
         else if (o->kind == SPEC_NUMBER || o->kind == SPEC_BELOW || o->kind == SPEC_WHOLE || o->kind == SPEC_VALUE)
-            spelled_number(s, o->key, *(const double *)at);
+            equation_number(s, o->key, *(const double *)at);
     }
 }
 
 /* -- what terms become -- */
 
-static struct value *value_of(struct reading *r, const struct spelled_term *t)
+static struct value *value_of(struct reading *r, const struct equation_term *t)
 {
     return t->value ? t->value : emit_scalar(r->s->e, r->s->dtype, t->number);
 }
 
-static struct spelled_term made(struct value *v)
+static struct equation_term made(struct value *v)
 {
-    return (struct spelled_term){ .value = v };
+    return (struct equation_term){ .value = v };
 }
 
-static struct spelled_term number(double x)
+static struct equation_term number(double x)
 {
-    return (struct spelled_term){ .number = x };
+    return (struct equation_term){ .number = x };
 }
 
-static struct spelled_term wrong(struct reading *r)
+static struct equation_term wrong(struct reading *r)
 {
     r->wrong = true;
     return number(0);
 }
 
-static bool all_numbers(const struct spelled_term *t, int count)
+static bool all_numbers(const struct equation_term *t, int count)
 {
     for (int k = 0; k < count; k++)
         if (t[k].value)
@@ -101,7 +102,7 @@ static double fold(const char *op, double a, double b)
                                     : (double)NAN;
 }
 
-static struct spelled_term binary(struct reading *r, const char *op, struct spelled_term a, struct spelled_term b)
+static struct equation_term binary(struct reading *r, const char *op, struct equation_term a, struct equation_term b)
 {
     if (!a.value && !b.value)
         return number(fold(op, a.number, b.number));
@@ -135,7 +136,7 @@ static const struct function {
     { "total", "ReduceSum", "keepdims=0", 1, 2 },
 };
 
-static struct spelled_term called(struct reading *r, const struct function *f, const struct spelled_term *t)
+static struct equation_term called(struct reading *r, const struct function *f, const struct equation_term *t)
 {
     static const int64_t last = -1;
     struct value *in[MOST_ARGUMENTS] = { 0 }, *out;
@@ -152,7 +153,7 @@ static struct spelled_term called(struct reading *r, const struct function *f, c
 
 /* -- reading -- */
 
-static struct spelled_term expression(struct reading *r);
+static struct equation_term expression(struct reading *r);
 
 static bool skip(struct reading *r, const char *what)
 {
@@ -172,9 +173,9 @@ static size_t word(const struct reading *r)
     return n;
 }
 
-static struct spelled_term call(struct reading *r, const char *name, size_t length)
+static struct equation_term call(struct reading *r, const char *name, size_t length)
 {
-    struct spelled_term t[MOST_ARGUMENTS];
+    struct equation_term t[MOST_ARGUMENTS];
 
     for (size_t k = 0; k < sizeof functions / sizeof *functions; k++) {
         const struct function *f = &functions[k];
@@ -206,9 +207,9 @@ static size_t read_number(const char *s, double *out)
     return decimal_read(copy, out) == n ? n : 0;
 }
 
-static struct spelled_term primary(struct reading *r)
+static struct equation_term primary(struct reading *r)
 {
-    struct spelled_term t;
+    struct equation_term t;
     const char *name;
     size_t n;
 
@@ -232,7 +233,7 @@ static struct spelled_term primary(struct reading *r)
 }
 
 /* Operators of one level, from the left on. */
-static struct spelled_term level(struct reading *r, int of)
+static struct equation_term level(struct reading *r, int of)
 {
     static const struct {
         const char *sign, *op;
@@ -246,7 +247,7 @@ static struct spelled_term level(struct reading *r, int of)
                   { "*", "Mul", 2 },
                   { "/", "Div", 2 } };
     enum { SIGNS = sizeof signs / sizeof *signs };
-    struct spelled_term t;
+    struct equation_term t;
     int k;
 
     if (of == 3)
@@ -261,19 +262,19 @@ static struct spelled_term level(struct reading *r, int of)
     return t;
 }
 
-static struct spelled_term expression(struct reading *r)
+static struct equation_term expression(struct reading *r)
 {
     return level(r, 0);
 }
 
-bool spelled_emit(struct spelled *s, const char *text)
+bool equation_emit(struct equation *s, const char *text)
 {
     struct reading r = { .s = s, .at = text };
 
     do {
         const char *name;
         size_t n;
-        struct spelled_term t;
+        struct equation_term t;
 
         r.at += strspn(r.at, " ");
         name = r.at;
@@ -291,9 +292,9 @@ bool spelled_emit(struct spelled *s, const char *text)
     return !s->e->failed;
 }
 
-struct value *spelled_result(struct spelled *s, const char *name)
+struct value *equation_result(struct equation *s, const char *name)
 {
-    const struct spelled_term *t = find(s, name, strlen(name));
+    const struct equation_term *t = find(s, name, strlen(name));
     struct reading r = { .s = s };
 
     return t ? value_of(&r, t) : NULL;

@@ -168,7 +168,12 @@ bool optimizer_spell(struct emitter *e, const struct optimizer *o, const struct 
                      struct value **next, struct value **next_slots)
 {
     struct spelling a = { .e = e, .o = o, .in = i, .gradient = emit_alloc(e, i->parameters * sizeof *a.gradient) };
-    bool ok = a.gradient && begin(&a, step);
+    bool ok;
+
+    if (!o->def->spelled)
+        return fail(e->report, KILN_UNSUPPORTED, NULL, "optimizer '%s' cannot be written in operators of the standard",
+                    o->def->row.name);
+    ok = a.gradient && begin(&a, step);
 
     for (size_t k = 0; ok && k < i->parameters; k++)
         ok = given(&a, k);

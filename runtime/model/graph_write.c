@@ -176,6 +176,27 @@ static bool is_default(const struct attr *a)
     return strcmp(a->name, "round_mode") == 0;
 }
 
+/* What is an input of reductions since opset 18 was an attribute before; of ReduceSum, which is not here, since 13. */
+static bool axes_are_told(const struct writing *a, const struct node *n)
+{
+    static const struct op *const reductions[] = { &op_reduce_mean,    &op_reduce_max,         &op_reduce_min,
+                                                   &op_reduce_prod,    &op_reduce_l1,          &op_reduce_l2,
+                                                   &op_reduce_log_sum, &op_reduce_log_sum_exp, &op_reduce_sum_square };
+    bool is = false;
+
+    for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++)
+        is |= node_is(n, reductions[k]);
+    return is && a->w->opset < 18 && n->since >= 18;
+}
+
+/* Whether nothing is reduced where there are none: here there are some. */
+static bool is_idle(const struct writing *a, const struct node *n, const struct attr *of)
+{
+    const struct tensor *axes = axes_are_told(a, n) && n->inputs > 1 ? value_constant(n->in[1]) : NULL;
+
+    return axes && tensor_count(axes) && strcmp(of->name, "noop_with_empty_axes") == 0;
+}
+
 /* Which attributes the row asks for: others have become inputs of it. */
 static struct attr *attributes_at(struct writing *a, const struct node *n, const struct op_def *def)
 {
@@ -193,7 +214,7 @@ static struct attr *attributes_at(struct writing *a, const struct node *n, const
     if (!node_reads_attributes(n, def, copy, a->w->opset, a->report))
         return NULL;
     for (int k = 0; k < n->said_count && def->since < n->def->since; k++)
-        if (!copy[k].seen && !is_default(&n->said[k])) {
+        if (!copy[k].seen && !is_default(&n->said[k]) && !is_idle(a, n, &n->said[k])) {
             char where[WHERE_TEXT];
 
             fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
@@ -276,19 +297,6 @@ static bool add_gradient(struct writing *a, Onnx__NodeProto *to, const struct no
                a, to, n,
                &(struct attr){ .name = "xs", .type = ATTR_STRINGS, .count = (size_t)n->inputs, .strings = xs }) &&
            add_attribute(a, to, n, &(struct attr){ .name = "y", .type = ATTR_STRING, .s = { strlen(y), y } });
-}
-
-/* What is an input of reductions since opset 18 was an attribute before; of ReduceSum, which is not here, since 13. */
-static bool axes_are_told(const struct writing *a, const struct node *n)
-{
-    static const struct op *const reductions[] = { &op_reduce_mean,    &op_reduce_max,         &op_reduce_min,
-                                                   &op_reduce_prod,    &op_reduce_l1,          &op_reduce_l2,
-                                                   &op_reduce_log_sum, &op_reduce_log_sum_exp, &op_reduce_sum_square };
-    bool is = false;
-
-    for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++)
-        is |= node_is(n, reductions[k]);
-    return is && a->w->opset < 18 && n->since >= 18;
 }
 
 static bool add_axes(struct writing *a, Onnx__NodeProto *to, const struct node *n)

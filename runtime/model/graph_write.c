@@ -1,4 +1,5 @@
 #include "model/graph_write.h"
+#include "base/map.h"
 #include "model/message.h"
 #include "ops/node.h"
 #include "ops/registry.h"
@@ -15,6 +16,7 @@ struct writing {
     Onnx__GraphProto *to;
     const char **names; /* by value id; NULL: not met yet */
     bool *live;         /* by value id: something reads it that is written */
+    struct map known;   /* of messages without their names: to the name of what they make */
     struct arena *scratch;
     struct budget *budget;
     struct report *report;
@@ -367,12 +369,11 @@ static int outputs_of(const struct writing *a, const struct node *n, const struc
     return outputs;
 }
 
-static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
+static bool add_input_names(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
 {
     const int inputs = inputs_of(a, n, def);
-    const int outputs = outputs_of(a, n, def);
 
-    if (!reserve(a, &to->input, (size_t)inputs) || !reserve(a, &to->output, (size_t)outputs))
+    if (!reserve(a, &to->input, (size_t)inputs))
         return false;
     for (int k = 0; k < inputs; k++) {
         const char *name = n->in[k] ? name_of(a, n->in[k]) : "";
@@ -382,6 +383,15 @@ static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node 
             return false;
         to->n_input++;
     }
+    return true;
+}
+
+static bool add_output_names(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
+{
+    const int outputs = outputs_of(a, n, def);
+
+    if (!reserve(a, &to->output, (size_t)outputs))
+        return false;
     for (int k = 0; k < outputs; k++) {
         const char *name = output_name(a, n, k, def);
 
@@ -393,10 +403,46 @@ static bool add_names(struct writing *a, Onnx__NodeProto *to, const struct node 
     return true;
 }
 
+/* Has a message that says the same made something? Then `v` is called so, too. */
+static bool find_known(struct writing *a, const void *message, const struct value *v, bool *found)
+{
+    uint8_t *bytes;
+    size_t size;
+    void *key, **slot;
+
+    if (!proto_pack(message, &bytes, &size, a->budget, a->report))
+        return false;
+    key = arena_alloc(a->scratch, size + 1, a->report);
+    if (key)
+        memcpy(key, bytes, size);
+    budget_free(a->budget, bytes);
+    slot = key ? map_put_bytes(&a->known, key, size, a->report) : NULL;
+    if (!slot)
+        return false;
+    *found = *slot;
+    if (*slot)
+        a->names[v->id] = *slot;
+    else
+        *slot = (void *)(uintptr_t)name_of(a, v);
+    return *slot;
+}
+
+/* The value that a node makes alone, and no name is asked for. */
+static const struct value *only_value(const struct writing *a, const struct node *n, const struct op_def *def)
+{
+    return outputs_of(a, n, def) == 1 && !n->graphs && !(n->def->flags & OP_RANDOM) && n->out[0] &&
+                   !a->names[n->out[0]->id] && !is_named(a, n->out[0])
+               ? n->out[0]
+               : NULL;
+}
+
+/* What is made twice is written once. */
 static bool add_node(struct writing *a, const struct node *n)
 {
     const struct op_def *def = row_of(a, n);
     Onnx__NodeProto *to = def ? message_new(&onnx__node_proto__descriptor, a->budget, a->report) : NULL;
+    const struct value *only;
+    bool found = false;
 
     if (!to)
         return false;
@@ -404,7 +450,17 @@ static bool add_node(struct writing *a, const struct node *n)
     to->op_type = text(a, n->op_name);
     if (*n->op->domain)
         to->domain = text(a, n->op->domain);
-    return to->op_type && (!*n->op->domain || to->domain) && add_names(a, to, n, def) && add_attributes(a, to, n, def);
+    if (!to->op_type || (*n->op->domain && !to->domain) || !add_input_names(a, to, n, def) ||
+        !add_attributes(a, to, n, def))
+        return false;
+    only = only_value(a, n, def);
+    if (only && !find_known(a, to, only, &found))
+        return false;
+    if (!found)
+        return add_output_names(a, to, n, def);
+    a->to->n_node--;
+    message_free(to, a->budget);
+    return true;
 }
 
 /* -- graphs -- */
@@ -485,6 +541,29 @@ static bool is_outside(const struct writing *a, const struct value *v)
     return !a->outer && a->w->outside && a->w->outside[v->id];
 }
 
+static bool add_initializer(struct writing *a, const struct value *v)
+{
+    enum { SMALL = 256 }; /* bytes of what is looked for among others */
+    Onnx__TensorProto *t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
+    bool found = false;
+
+    if (!t)
+        return false;
+    a->to->initializer[a->to->n_initializer++] = t;
+    if (!tensor_to_proto(t, NULL, v->initializer, a->budget, a->report))
+        return false;
+    if (!is_named(a, v) && tensor_bytes(v->initializer) <= SMALL && !find_known(a, t, v, &found))
+        return false;
+    if (found) {
+        a->to->n_initializer--;
+        message_free(t, a->budget);
+        return true;
+    }
+    t->name = name_of(a, v) ? text(a, name_of(a, v)) : NULL;
+    return t->name &&
+           (!a->w->defaults || !is_named(a, v) || add_info(a, a->to->input, &a->to->n_input, name_of(a, v), v));
+}
+
 static bool add_inputs(struct writing *a)
 {
     const struct graph *g = a->graph;
@@ -497,17 +576,8 @@ static bool add_inputs(struct writing *a)
             return false;
     for (size_t k = 0; k < a->values; k++) {
         const struct value *v = g->values[k];
-        Onnx__TensorProto *t;
 
-        if (!a->live[k] || !v->initializer || v->producer || is_outside(a, v))
-            continue;
-        if (a->w->defaults && is_named(a, v) && !add_info(a, a->to->input, &a->to->n_input, name_of(a, v), v))
-            return false;
-        t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
-        if (!t)
-            return false;
-        a->to->initializer[a->to->n_initializer++] = t;
-        if (!name_of(a, v) || !tensor_to_proto(t, name_of(a, v), v->initializer, a->budget, a->report))
+        if (a->live[k] && v->initializer && !v->producer && !is_outside(a, v) && !add_initializer(a, v))
             return false;
     }
     return true;
@@ -539,6 +609,15 @@ static bool is_made(const struct writing *a, size_t k, const struct value *v)
     return v->producer && v->producer->graph == a->graph;
 }
 
+/* What was made twice may be two outputs. */
+static bool is_output(const struct writing *a, const char *name)
+{
+    for (size_t k = 0; k < a->to->n_output; k++)
+        if (strcmp(a->to->output[k]->name, name) == 0)
+            return true;
+    return false;
+}
+
 static bool add_outputs(struct writing *a)
 {
     const struct graph *g = a->graph;
@@ -549,7 +628,7 @@ static bool add_outputs(struct writing *a)
         const struct value *v = source(a, g->outputs[k]);
         const char *as = a->outer || !a->w->outputs ? NULL : a->w->outputs[k], *name = name_of(a, v);
 
-        if (name && (!is_made(a, k, v) || (as && strcmp(as, name) != 0))) {
+        if (name && (!is_made(a, k, v) || is_output(a, name) || (as && strcmp(as, name) != 0))) {
             as = as ? as : fresh(a);
             if (!as || !add_copy(a, name, as))
                 return false;
@@ -574,17 +653,22 @@ static void name_outputs(struct writing *a)
 
 static Onnx__GraphProto *write_graph(struct writing *a)
 {
+    bool ok = false;
+
     a->values = a->graph->value_count;
     a->names = arena_array(a->scratch, a->values, sizeof *a->names, a->report);
     a->live = arena_array(a->scratch, a->values, sizeof *a->live, a->report);
     a->to = message_new(&onnx__graph_proto__descriptor, a->budget, a->report);
+    map_init(&a->known, a->budget);
     if (a->names && a->live && a->to) {
         a->to->name = text(a, a->outer ? "body" : "step");
         find_live(a);
         name_outputs(a);
-        if (a->to->name && add_inputs(a) && add_nodes(a) && add_outputs(a))
-            return a->to;
+        ok = a->to->name && add_inputs(a) && add_nodes(a) && add_outputs(a);
     }
+    map_release(&a->known);
+    if (ok)
+        return a->to;
     message_free(a->to, a->budget);
     return NULL;
 }

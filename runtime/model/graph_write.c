@@ -1,31 +1,13 @@
 #include "model/graph_write.h"
-#include "base/map.h"
+#include "model/graph_writing.h"
 #include "model/message.h"
-#include "ops/node.h"
 #include "ops/registry.h"
 #include "ops/signature.h"
-#include <stdio.h>
 #include <string.h>
-
-/* A graph on its way, the main one or a body. */
-struct writing {
-    struct graph_writing *w;
-    const struct graph *graph;
-    size_t values; /* of it: reading attributes again makes more, which nobody reads */
-    struct writing *outer;
-    Onnx__GraphProto *to;
-    const char **names; /* by value id; NULL: not met yet */
-    bool *live;         /* by value id: something reads it that is written */
-    struct map known;   /* of messages without their names: to the name of what they make */
-    struct arena *scratch;
-    struct budget *budget;
-    struct report *report;
-    int64_t *next; /* of the names that are made */
-};
 
 /* -- lists -- */
 
-static bool reserve(struct writing *a, void *list, size_t count)
+bool writing_list(struct writing *a, void *list, size_t count)
 {
     void *made = budget_zalloc(a->budget, count, sizeof(void *), a->report);
 
@@ -34,7 +16,7 @@ static bool reserve(struct writing *a, void *list, size_t count)
     return made;
 }
 
-static char *text(struct writing *a, const char *s)
+char *writing_text(struct writing *a, const char *s)
 {
     return message_string(s, strlen(s), a->budget, a->report);
 }
@@ -59,7 +41,7 @@ static const struct value *source(const struct writing *a, const struct value *v
     return v;
 }
 
-static const char *name_of(struct writing *a, const struct value *of)
+const char *writing_name(struct writing *a, const struct value *of)
 {
     const struct value *v = source(a, of);
 
@@ -67,7 +49,7 @@ static const char *name_of(struct writing *a, const struct value *of)
         return a->names[v->id];
     for (size_t k = 0; k < a->graph->capture_count; k++)
         if (a->graph->captures[k].inner == v && a->outer) {
-            const char *outer = name_of(a->outer, a->graph->captures[k].outer);
+            const char *outer = writing_name(a->outer, a->graph->captures[k].outer);
 
             return a->names[v->id] = outer;
         }
@@ -75,261 +57,11 @@ static const char *name_of(struct writing *a, const struct value *of)
     return a->names[v->id];
 }
 
-/* -- attributes -- */
-
-static bool list_attribute(struct writing *a, Onnx__AttributeProto *to, const struct attr *from)
-{
-    const size_t n = from->count;
-
-    switch (from->type) {
-    case ATTR_FLOATS:
-        to->floats = budget_zalloc(a->budget, n, sizeof *to->floats, a->report);
-        to->n_floats = to->floats ? n : 0;
-        if (to->n_floats)
-            memcpy(to->floats, from->floats, n * sizeof *to->floats);
-        return to->floats;
-    case ATTR_INTS:
-        to->ints = budget_zalloc(a->budget, n, sizeof *to->ints, a->report);
-        to->n_ints = to->ints ? n : 0;
-        if (to->n_ints)
-            memcpy(to->ints, from->ints, n * sizeof *to->ints);
-        return to->ints;
-    default:
-        to->strings = budget_zalloc(a->budget, n, sizeof *to->strings, a->report);
-        for (; to->strings && to->n_strings < n; to->n_strings++) {
-            const struct bytes *s = &from->strings[to->n_strings];
-
-            if (!message_bytes(&to->strings[to->n_strings], s->data, s->length, a->budget, a->report))
-                return false;
-        }
-        return to->strings;
-    }
-}
-
-static Onnx__GraphProto *body_of(struct writing *a, const struct graph *g);
-
-static bool attribute(struct writing *a, Onnx__AttributeProto *to, const struct node *n, const struct attr *from)
-{
-    char where[WHERE_TEXT];
-
-    to->name = text(a, from->name);
-    to->has_type = true;
-    to->type = (Onnx__AttributeProto__AttributeType)from->type;
-    if (!to->name)
-        return false;
-    switch (from->type) {
-    case ATTR_FLOAT:
-        to->has_f = true;
-        to->f = from->f;
-        return true;
-    case ATTR_INT:
-        to->has_i = true;
-        to->i = from->i;
-        return true;
-    case ATTR_STRING:
-        to->has_s = message_bytes(&to->s, from->s.data, from->s.length, a->budget, a->report);
-        return to->has_s;
-    case ATTR_TENSOR:
-        to->t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
-        return to->t && tensor_to_proto(to->t, NULL, from->tensor, a->budget, a->report);
-    case ATTR_GRAPH:
-        to->g = body_of(a, n->graph_of[from->i]);
-        return to->g;
-    case ATTR_FLOATS:
-    case ATTR_INTS:
-    case ATTR_STRINGS:
-        return list_attribute(a, to, from);
-    default:
-        return fail(a->report, KILN_UNSUPPORTED, node_where(n, where), "attribute '%s' is %s, which cannot be written",
-                    from->name, attr_type_name(from->type));
-    }
-}
-
 /* -- nodes -- */
-
-/* Until opset 13 it went over all dimensions from `axis` on. */
-static bool softmax_is_the_same(const struct node *n)
-{
-    int64_t axis = 1;
-    const int rank = n->in[0]->known.rank;
-
-    for (int k = 0; k < n->said_count; k++)
-        if (strcmp(n->said[k].name, "axis") == 0)
-            axis = n->said[k].i;
-    return axis == -1 || (rank >= 0 && axis == rank - 1);
-}
-
-static bool is_softmax(const struct node *n)
-{
-    return node_is(n, &op_softmax) || node_is(n, &op_log_softmax) || node_is(n, &op_hardmax);
-}
-
-/* What an older row does anyway, whether or not it can be said. */
-static bool is_default(const struct attr *a)
-{
-    static const struct {
-        const char *name;
-        int64_t i;
-    } defaults[] = { { "saturate", 1 }, { "allowzero", 1 }, { "noop_with_empty_axes", 0 }, { "keepdims", 1 } };
-
-    for (size_t k = 0; k < sizeof defaults / sizeof *defaults; k++)
-        if (strcmp(a->name, defaults[k].name) == 0)
-            return a->i == defaults[k].i;
-    return strcmp(a->name, "round_mode") == 0;
-}
-
-/* What is an input of reductions since opset 18 was an attribute before; of ReduceSum, which is not here, since 13. */
-static bool axes_are_told(const struct writing *a, const struct node *n)
-{
-    static const struct op *const reductions[] = { &op_reduce_mean,    &op_reduce_max,         &op_reduce_min,
-                                                   &op_reduce_prod,    &op_reduce_l1,          &op_reduce_l2,
-                                                   &op_reduce_log_sum, &op_reduce_log_sum_exp, &op_reduce_sum_square };
-    bool is = false;
-
-    for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++)
-        is |= node_is(n, reductions[k]);
-    return is && a->w->opset < 18 && n->since >= 18;
-}
-
-/* Whether nothing is reduced where there are none: here there are some. */
-static bool is_idle(const struct writing *a, const struct node *n, const struct attr *of)
-{
-    const struct tensor *axes = axes_are_told(a, n) && n->inputs > 1 ? value_constant(n->in[1]) : NULL;
-
-    return axes && tensor_count(axes) && strcmp(of->name, "noop_with_empty_axes") == 0;
-}
-
-/* Which attributes the row asks for: others have become inputs of it. */
-static struct attr *attributes_at(struct writing *a, const struct node *n, const struct op_def *def)
-{
-    struct attr *copy = arena_array(a->scratch, (size_t)n->said_count, sizeof *copy, a->report);
-
-    if (!copy || (n->said_count && !memcpy(copy, n->said, (size_t)n->said_count * sizeof *copy)))
-        return NULL;
-    for (int k = 0; k < n->said_count; k++) {
-        copy[k].seen = def == n->def;
-        if (copy[k].type == ATTR_GRAPH)
-            copy[k].graph = n->graph_of[copy[k].i]; /* which gradients may have changed */
-    }
-    if (def == n->def)
-        return copy;
-    if (!node_reads_attributes(n, def, copy, a->w->opset, a->report))
-        return NULL;
-    for (int k = 0; k < n->said_count && def->since < n->def->since; k++)
-        if (!copy[k].seen && !is_default(&n->said[k]) && !is_idle(a, n, &n->said[k])) {
-            char where[WHERE_TEXT];
-
-            fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
-                 "%s, which it is written with, has attribute '%s' since opset %d, and what is written is of opset %d",
-                 n->op_name, n->said[k].name, n->def->since, a->w->opset);
-            return NULL;
-        }
-    return copy;
-}
-
-/* Is something read that only Kiln's node makes? */
-static bool has_hidden(const struct writing *a, const struct node *n)
-{
-    for (int k = n->slots - n->def->hidden; k < n->slots; k++)
-        if (n->out[k] && a->live[n->out[k]->id])
-            return true;
-    return false;
-}
-
-/* The opset that it is of since. */
-static int oldest(const struct op *op)
-{
-    int since = INT32_MAX;
-
-    for (const struct op_def *d = op->defs; d->since; d++)
-        since = d->since;
-    return since;
-}
-
-static const struct op_def *row_of(struct writing *a, const struct node *n)
-{
-    const struct op_def *def = *n->op->domain ? n->def : op_def_for(n->op, a->w->opset);
-    char where[WHERE_TEXT];
-
-    if (!def) {
-        fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
-             "%s, which it is written with, is of opset %d, and what is written is of opset %d", n->op_name,
-             oldest(n->op), a->w->opset);
-        return NULL;
-    }
-    if (strcmp(n->op->domain, "kiln") == 0 || (n->said_count < 0 && n != a->w->gradient) || has_hidden(a, n)) {
-        fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
-             "%s cannot be written in operators of the standard's opset %d", n->op_name, a->w->opset);
-        return NULL;
-    }
-    if (def != n->def && is_softmax(n) && n->since < 13 && !softmax_is_the_same(n)) {
-        fail(a->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
-             "%s of opset %d goes over several dimensions, opset %d has none that does", n->op_name, n->since,
-             a->w->opset);
-        return NULL;
-    }
-    return def;
-}
-
-static bool add_attribute(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct attr *from)
-{
-    Onnx__AttributeProto *made = message_new(&onnx__attribute_proto__descriptor, a->budget, a->report);
-
-    if (!made)
-        return false;
-    to->attribute[to->n_attribute++] = made;
-    return attribute(a, made, n, from);
-}
-
-/* Names, which are given only here. */
-static bool add_gradient(struct writing *a, Onnx__NodeProto *to, const struct node *n)
-{
-    struct bytes *xs = arena_array(a->scratch, (size_t)n->inputs, sizeof *xs, a->report);
-    const char *y = name_of(a, a->w->y);
-
-    for (int k = 0; xs && k < n->inputs; k++) {
-        const char *name = name_of(a, n->in[k]);
-
-        if (!name)
-            return false;
-        xs[k] = (struct bytes){ strlen(name), name };
-    }
-    return xs && y && reserve(a, &to->attribute, 2) &&
-           add_attribute(
-               a, to, n,
-               &(struct attr){ .name = "xs", .type = ATTR_STRINGS, .count = (size_t)n->inputs, .strings = xs }) &&
-           add_attribute(a, to, n, &(struct attr){ .name = "y", .type = ATTR_STRING, .s = { strlen(y), y } });
-}
-
-static bool add_axes(struct writing *a, Onnx__NodeProto *to, const struct node *n)
-{
-    const struct tensor *t = n->inputs > 1 ? value_constant(n->in[1]) : NULL;
-    const struct attr axes = {
-        .name = "axes", .type = ATTR_INTS, .count = t ? (size_t)tensor_count(t) : 0, .ints = t ? t->data : NULL
-    };
-
-    return !t || add_attribute(a, to, n, &axes);
-}
-
-static bool add_attributes(struct writing *a, Onnx__NodeProto *to, const struct node *n, const struct op_def *def)
-{
-    struct attr *attrs;
-
-    if (n == a->w->gradient)
-        return add_gradient(a, to, n);
-    attrs = attributes_at(a, n, def);
-    if (!attrs || !reserve(a, &to->attribute, (size_t)n->said_count + 1) ||
-        (axes_are_told(a, n) && !add_axes(a, to, n)))
-        return false;
-    for (int k = 0; k < n->said_count; k++)
-        if (attrs[k].seen && !add_attribute(a, to, n, &n->said[k]))
-            return false;
-    return true;
-}
 
 static int inputs_of(const struct writing *a, const struct node *n, const struct op_def *def)
 {
-    int count = axes_are_told(a, n) ? 1 : def == n->def && n->said_inputs < n->inputs ? n->said_inputs : n->inputs;
+    int count = writing_tells_axes(a, n) ? 1 : def == n->def && n->said_inputs < n->inputs ? n->said_inputs : n->inputs;
 
     while (count && !n->in[count - 1])
         count--;
@@ -351,7 +83,7 @@ static const char *output_name(struct writing *a, const struct node *n, int k, c
     const struct formal *f;
 
     if (n->out[k] && a->live[n->out[k]->id])
-        return name_of(a, n->out[k]);
+        return writing_name(a, n->out[k]);
     f = signature_read(&s, def) ? signature_out(&s, k) : NULL;
     return f && f->optional ? "" : fresh(a);
 }
@@ -373,12 +105,12 @@ static bool add_input_names(struct writing *a, Onnx__NodeProto *to, const struct
 {
     const int inputs = inputs_of(a, n, def);
 
-    if (!reserve(a, &to->input, (size_t)inputs))
+    if (!writing_list(a, &to->input, (size_t)inputs))
         return false;
     for (int k = 0; k < inputs; k++) {
-        const char *name = n->in[k] ? name_of(a, n->in[k]) : "";
+        const char *name = n->in[k] ? writing_name(a, n->in[k]) : "";
 
-        to->input[k] = name ? text(a, name) : NULL;
+        to->input[k] = name ? writing_text(a, name) : NULL;
         if (!to->input[k])
             return false;
         to->n_input++;
@@ -390,12 +122,12 @@ static bool add_output_names(struct writing *a, Onnx__NodeProto *to, const struc
 {
     const int outputs = outputs_of(a, n, def);
 
-    if (!reserve(a, &to->output, (size_t)outputs))
+    if (!writing_list(a, &to->output, (size_t)outputs))
         return false;
     for (int k = 0; k < outputs; k++) {
         const char *name = output_name(a, n, k, def);
 
-        to->output[k] = name ? text(a, name) : NULL;
+        to->output[k] = name ? writing_text(a, name) : NULL;
         if (!to->output[k])
             return false;
         to->n_output++;
@@ -423,7 +155,7 @@ static bool find_known(struct writing *a, const void *message, const struct valu
     if (*slot)
         a->names[v->id] = *slot;
     else
-        *slot = (void *)(uintptr_t)name_of(a, v);
+        *slot = (void *)(uintptr_t)writing_name(a, v);
     return *slot;
 }
 
@@ -439,7 +171,7 @@ static const struct value *only_value(const struct writing *a, const struct node
 /* What is made twice is written once. */
 static bool add_node(struct writing *a, const struct node *n)
 {
-    const struct op_def *def = row_of(a, n);
+    const struct op_def *def = writing_row(a, n);
     Onnx__NodeProto *to = def ? message_new(&onnx__node_proto__descriptor, a->budget, a->report) : NULL;
     const struct value *only;
     bool found = false;
@@ -447,11 +179,11 @@ static bool add_node(struct writing *a, const struct node *n)
     if (!to)
         return false;
     a->to->node[a->to->n_node++] = to;
-    to->op_type = text(a, n->op_name);
+    to->op_type = writing_text(a, n->op_name);
     if (*n->op->domain)
-        to->domain = text(a, n->op->domain);
+        to->domain = writing_text(a, n->op->domain);
     if (!to->op_type || (*n->op->domain && !to->domain) || !add_input_names(a, to, n, def) ||
-        !add_attributes(a, to, n, def))
+        !writing_attributes(a, to, n, def))
         return false;
     only = only_value(a, n, def);
     if (only && !find_known(a, to, only, &found))
@@ -490,7 +222,7 @@ static bool add_nodes(struct writing *a)
     const struct graph *g = a->graph;
 
     /* and one for each output */
-    if (!reserve(a, &a->to->node, g->node_count + g->output_count))
+    if (!writing_list(a, &a->to->node, g->node_count + g->output_count))
         return false;
     for (size_t k = 0; k < g->node_count; k++)
         if (is_live(a, g->nodes[k]) && !add_node(a, g->nodes[k]))
@@ -512,7 +244,7 @@ static Onnx__ValueInfoProto *declared(struct writing *a, const char *name, const
             Onnx__TensorShapeProto__Dimension *to = v->type->tensor_type->shape->dim[d];
 
             to->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-            to->dim_param = text(a, a->w->open);
+            to->dim_param = writing_text(a, a->w->open);
         }
     return v;
 }
@@ -523,7 +255,7 @@ static Onnx__ValueInfoProto *undeclared(struct writing *a, const char *name)
     Onnx__ValueInfoProto *v = message_new(&onnx__value_info_proto__descriptor, a->budget, a->report);
 
     if (v)
-        v->name = text(a, name);
+        v->name = writing_text(a, name);
     return v;
 }
 
@@ -559,20 +291,20 @@ static bool add_initializer(struct writing *a, const struct value *v)
         message_free(t, a->budget);
         return true;
     }
-    t->name = name_of(a, v) ? text(a, name_of(a, v)) : NULL;
+    t->name = writing_name(a, v) ? writing_text(a, writing_name(a, v)) : NULL;
     return t->name &&
-           (!a->w->defaults || !is_named(a, v) || add_info(a, a->to->input, &a->to->n_input, name_of(a, v), v));
+           (!a->w->defaults || !is_named(a, v) || add_info(a, a->to->input, &a->to->n_input, writing_name(a, v), v));
 }
 
 static bool add_inputs(struct writing *a)
 {
     const struct graph *g = a->graph;
 
-    if (!reserve(a, &a->to->input, a->values) || !reserve(a, &a->to->initializer, a->values))
+    if (!writing_list(a, &a->to->input, a->values) || !writing_list(a, &a->to->initializer, a->values))
         return false;
     for (size_t k = 0; k < g->input_count; k++)
         if (!is_outside(a, g->inputs[k]) && !g->inputs[k]->initializer && (a->outer || a->live[g->inputs[k]->id]) &&
-            !add_info(a, a->to->input, &a->to->n_input, name_of(a, g->inputs[k]), g->inputs[k]))
+            !add_info(a, a->to->input, &a->to->n_input, writing_name(a, g->inputs[k]), g->inputs[k]))
             return false;
     for (size_t k = 0; k < a->values; k++) {
         const struct value *v = g->values[k];
@@ -591,11 +323,12 @@ static bool add_copy(struct writing *a, const char *from, const char *as)
     if (!n)
         return false;
     a->to->node[a->to->n_node++] = n;
-    n->op_type = text(a, op_identity.name);
-    if (!n->op_type || !reserve(a, &n->input, 1) || !reserve(a, &n->output, 1) || !(n->input[0] = text(a, from)))
+    n->op_type = writing_text(a, op_identity.name);
+    if (!n->op_type || !writing_list(a, &n->input, 1) || !writing_list(a, &n->output, 1) ||
+        !(n->input[0] = writing_text(a, from)))
         return false;
     n->n_input = 1;
-    n->output[0] = text(a, as);
+    n->output[0] = writing_text(a, as);
     n->n_output = n->output[0] != NULL;
     return n->n_output;
 }
@@ -622,11 +355,11 @@ static bool add_outputs(struct writing *a)
 {
     const struct graph *g = a->graph;
 
-    if (!reserve(a, &a->to->output, g->output_count))
+    if (!writing_list(a, &a->to->output, g->output_count))
         return false;
     for (size_t k = 0; k < g->output_count; k++) {
         const struct value *v = source(a, g->outputs[k]);
-        const char *as = a->outer || !a->w->outputs ? NULL : a->w->outputs[k], *name = name_of(a, v);
+        const char *as = a->outer || !a->w->outputs ? NULL : a->w->outputs[k], *name = writing_name(a, v);
 
         if (name && (!is_made(a, k, v) || is_output(a, name) || (as && strcmp(as, name) != 0))) {
             as = as ? as : fresh(a);
@@ -661,7 +394,7 @@ static Onnx__GraphProto *write_graph(struct writing *a)
     a->to = message_new(&onnx__graph_proto__descriptor, a->budget, a->report);
     map_init(&a->known, a->budget);
     if (a->names && a->live && a->to) {
-        a->to->name = text(a, a->outer ? "body" : "step");
+        a->to->name = writing_text(a, a->outer ? "body" : "step");
         find_live(a);
         name_outputs(a);
         ok = a->to->name && add_inputs(a) && add_nodes(a) && add_outputs(a);
@@ -674,7 +407,7 @@ static Onnx__GraphProto *write_graph(struct writing *a)
 }
 
 /* As deep as the graph that it is of, which importing or differentiating has bounded. */
-static Onnx__GraphProto *body_of(struct writing *a, const struct graph *g)
+Onnx__GraphProto *writing_body(struct writing *a, const struct graph *g)
 {
     struct writing body = *a;
 
@@ -698,8 +431,8 @@ int graph_least_opset(const struct graph *g, int least)
 {
     for (size_t k = 0; k < g->node_count; k++) {
         const struct node *n = g->nodes[k];
-        if (!*n->op->domain && oldest(n->op) > least)
-            least = oldest(n->op);
+        if (!*n->op->domain && op_oldest(n->op) > least)
+            least = op_oldest(n->op);
         for (int s = 0; s < n->graphs; s++)
             least = graph_least_opset(n->graph_of[s], least);
     }

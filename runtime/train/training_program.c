@@ -9,20 +9,9 @@
 #include "train/class_axis.h"
 #include "train/penalty.h"
 #include "train/state.h"
+#include "train/training_build.h"
 #include <math.h>
 #include <string.h>
-
-/* A graph under construction. */
-struct build {
-    struct trainer *trainer;
-    struct training_program *program;
-    struct emitter e;
-    struct report *report;
-    struct value **state;  /* by state: in this graph; float where the file's type is float16 or bfloat16 */
-    struct value **moved;  /* likewise: a statistic, as the latest node that moves it leaves it; NULL: none has yet */
-    struct value **slots;  /* of the trainable ones, one after the other */
-    bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
-};
 
 static struct value *copied(const struct training_program *p, const struct value *v)
 {
@@ -218,7 +207,7 @@ static bool train_nodes(struct build *b)
     return true;
 }
 
-static struct value *new_input(struct build *b, const char *name, const struct tensor *type)
+struct value *build_input(struct build *b, const char *name, const struct tensor *type)
 {
     struct value *v = graph_value(b->program->graph, name);
 
@@ -286,7 +275,7 @@ static bool add_target(struct build *b, size_t k, bool gradient)
 
     if (!at)
         return false;
-    p->y[k] = new_input(b, k ? NULL : "kiln.labels", &t->y);
+    p->y[k] = build_input(b, k ? NULL : "kiln.labels", &t->y);
     if (t->loss.dtype != F32)
         at = emit_cast(&b->e, at, F32);
     y = p->y[k];
@@ -335,7 +324,7 @@ static bool add_losses(struct build *b, bool gradient)
     p->metrics = arena_array(&p->arena, targets, sizeof *p->metrics, b->report);
     if (!p->y || !p->loss || !p->metrics)
         return false;
-    if (b->trainer->weighted && !(p->weights = new_input(b, "kiln.weights", &b->trainer->weight_type)))
+    if (b->trainer->weighted && !(p->weights = build_input(b, "kiln.weights", &b->trainer->weight_type)))
         return false;
     for (p->targets = 0; p->targets < targets; p->targets++)
         if (!add_target(b, p->targets, gradient))
@@ -350,8 +339,7 @@ static void give_batch(const struct build *b, struct tensor *tensors, const stru
     tensors[v->id].dims[0] = b->program->batch;
 }
 
-/* By value id: what comes from outside, for this batch size; rank UNKNOWN for all others. */
-static struct tensor *types_given(struct build *b, struct arena *scratch)
+struct tensor *build_types_given(struct build *b, struct arena *scratch)
 {
     const struct trainer *t = b->trainer;
     struct tensor *tensors = given_types(b->program->graph, scratch, b->report);
@@ -369,13 +357,12 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
     return tensors;
 }
 
-/* What passes are right without gradients, or before them. What is trained and what is evaluated compute the same. */
-static bool rewrite(struct build *b, enum pass_time time)
+bool build_rewrite(struct build *b, enum pass_time time)
 {
     struct training_program *p = b->program;
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
-    struct tensor *given = types_given(b, &scratch);
+    struct tensor *given = build_types_given(b, &scratch);
     bool *kept = arena_array(&scratch, p->graph->value_count, sizeof *kept, b->report);
     struct rewrite w = { .graph = p->graph, .c = &c, .values = p->graph->value_count, .given = given, .kept = kept };
     bool ok = given && kept;
@@ -398,19 +385,18 @@ static bool expand_gradients(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
-    const struct tensor *given = types_given(b, &scratch);
+    const struct tensor *given = build_types_given(b, &scratch);
     const bool ok = given && grad_expand(b->program->graph, given, NULL, &c);
 
     arena_release(&scratch);
     return ok;
 }
 
-/* The types of all values for this batch size. */
-static struct program *types_of(struct build *b)
+struct program *build_types(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
-    const struct tensor *given = types_given(b, &scratch);
+    const struct tensor *given = build_types_given(b, &scratch);
     struct program *p = given ? plan_types(b->program->graph, given, NULL, &c) : NULL;
 
     arena_release(&scratch);
@@ -422,7 +408,7 @@ static struct program *types_of(struct build *b)
     return p;
 }
 
-static bool add_gradients(struct build *b, const struct program *types)
+bool build_gradients(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
@@ -490,8 +476,7 @@ static bool find_watched(struct build *b, const struct program *types, struct op
     return !b->e.failed;
 }
 
-/* What the optimiser must know of parameters: whether they can still be saved, how fast they learn. */
-static bool find_bounds(struct build *b, struct optimizer_inputs *to)
+bool build_bounds(struct build *b, struct optimizer_inputs *to)
 {
     const struct trainer *t = b->trainer;
     const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
@@ -513,25 +498,25 @@ static bool find_bounds(struct build *b, struct optimizer_inputs *to)
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */
-static bool add_slots(struct build *b)
+bool build_slots(struct build *b)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const size_t slots = (size_t)t->optimizer.slots;
 
-    p->rate = new_input(b, "kiln.rate", &t->rate);
+    p->rate = build_input(b, "kiln.rate", &t->rate);
     if (!p->rate)
         return false;
     for (size_t k = 0; k < t->trainable; k++)
         for (size_t s = 0; s < slots; s++) {
-            b->slots[k * slots + s] = new_input(b, NULL, &t->states[k].slots[s]);
+            b->slots[k * slots + s] = build_input(b, NULL, &t->states[k].slots[s]);
             if (!b->slots[k * slots + s])
                 return false;
         }
     return true;
 }
 
-static struct optimizer_inputs optimizer_inputs(const struct build *b)
+struct optimizer_inputs build_optimizer_inputs(const struct build *b)
 {
     const struct training_program *p = b->program;
 
@@ -549,175 +534,26 @@ static bool add_optimizer(struct build *b, const struct program *types)
     struct training_program *p = b->program;
     struct optimizer_inputs in;
 
-    if (!add_slots(b))
+    if (!build_slots(b))
         return false;
-    in = optimizer_inputs(b);
+    in = build_optimizer_inputs(b);
     for (size_t k = 0; t->keep_gradients && k < t->trainable; k++)
         if (!graph_add_output(p->graph, p->gradient[k]))
             return false;
-    return find_bounds(b, &in) && find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
+    return build_bounds(b, &in) && find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 
 static bool add_backward(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct graph *g = b->program->graph;
-    struct program *types = types_of(b);
+    struct program *types = build_types(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
     struct rewrite w = { .graph = g, .c = &c, .forward = &f, .segments = b->trainer->recompute };
-    const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
+    const bool ok = types && build_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
 
     program_free(types);
     return ok;
-}
-
-/* -- written into a file -- */
-
-static const struct tensor whole_number = { .dtype = I64 };
-
-static bool begin_written(struct build *b)
-{
-    struct training_program *p = b->program;
-    const struct trainer *t = b->trainer;
-    struct step_values *w = &p->written;
-
-    w->next = arena_array(&p->arena, t->state_count, sizeof *w->next, b->report);
-    w->next_slots = arena_array(&p->arena, t->trainable * MAX_SLOTS, sizeof *w->next_slots, b->report);
-    w->seed = new_input(b, "kiln.seed", &whole_number);
-    w->count = new_input(b, "kiln.step", &whole_number);
-    w->state = b->state;
-    w->slots = b->slots;
-    return w->next && w->next_slots && w->seed && w->count;
-}
-
-static bool draws(const struct node *n)
-{
-    return n->def->flags & OP_RANDOM;
-}
-
-/* What draws random numbers does so in the layout that a trainer's passes give it: it is told by a copy of the graph. */
-static bool find_layout(struct build *b)
-{
-    struct training_program *p = b->program;
-    struct graph *own = p->graph, *laid;
-    bool any = false, ok;
-
-    for (size_t k = 0; k < own->node_count; k++)
-        any |= draws(own->nodes[k]);
-    if (!any)
-        return true;
-    laid = graph_clone(own, &p->arena, b->report);
-    if (!laid)
-        return false;
-    p->graph = laid;
-    ok = rewrite(b, PASS_FORWARD);
-    p->graph = own;
-    for (size_t k = 0; ok && k < own->node_count; k++)
-        for (size_t j = 0; draws(own->nodes[k]) && j < laid->node_count; j++)
-            if (laid->nodes[j]->def == own->nodes[k]->def && laid->nodes[j]->stream == own->nodes[k]->stream)
-                own->nodes[k]->attrs = laid->nodes[j]->attrs;
-    graph_release(laid);
-    return ok;
-}
-
-static bool spell_plain(struct build *b)
-{
-    const struct plan_context c = engine_context(&b->trainer->engine, b->report);
-    struct training_program *p = b->program;
-    struct arena scratch = { .budget = b->trainer->engine.budget };
-    const struct tensor *given = types_given(b, &scratch);
-    const bool ok =
-        given && grad_spell_plain(p->graph, given, p->graph->value_count, p->written.seed, p->written.count, &c);
-
-    arena_release(&scratch);
-    return ok;
-}
-
-/* The standard's node, which nobody plans: it tells of names, which are given when it is written. */
-static bool add_gradient_node(struct build *b)
-{
-    struct training_program *p = b->program;
-    const int count = (int)b->trainer->trainable;
-    const struct op *op = &op_gradient;
-    struct node *n = graph_node(p->graph, count, count);
-
-    if (!n)
-        return false;
-    n->op = op;
-    n->def = op->defs;
-    n->op_name = op->name;
-    n->said_inputs = n->outputs = count;
-    n->name = "";
-    n->index = -1;
-    for (int k = 0; k < count; k++) {
-        n->in[k] = b->state[k];
-        n->out[k] = p->gradient[k] = graph_value(p->graph, NULL);
-        if (!n->out[k])
-            return false;
-        n->out[k]->producer = n;
-        n->out[k]->known = known_of(b->state[k]);
-    }
-    p->written.gradient = n;
-    return true;
-}
-
-static bool add_update(struct build *b)
-{
-    struct trainer *t = b->trainer;
-    struct training_program *p = b->program;
-    struct step_values *w = &p->written;
-    struct optimizer_inputs in;
-
-    if (!add_slots(b))
-        return false;
-    in = optimizer_inputs(b);
-    if (!find_bounds(b, &in) || !optimizer_spell(&b->e, &t->optimizer, &in, w->count, w->next, w->next_slots))
-        return false;
-    for (size_t k = t->trainable; k < t->state_count; k++)
-        w->next[k] = b->moved[k] ? b->moved[k] : b->state[k];
-    w->next_count = emit(&b->e, "Add", "", 2, w->count, emit_scalar(&b->e, I64, 1));
-    return !b->e.failed;
-}
-
-static bool list_written(struct build *b)
-{
-    struct training_program *p = b->program;
-    struct trainer *t = b->trainer;
-    struct step_values *w = &p->written;
-
-    p->graph->output_count = 0;
-    if (!graph_add_output(p->graph, p->sum))
-        return false;
-    for (size_t k = 0; k < t->state_count; k++)
-        if (!graph_add_output(p->graph, w->next[k]))
-            return false;
-    for (size_t k = 0; k < t->trainable * (size_t)t->optimizer.slots; k++)
-        if (!graph_add_output(p->graph, w->next_slots[k]))
-            return false;
-    return graph_add_output(p->graph, w->next_count);
-}
-
-/* Gradients are taken of what is private still, which has the better rules. */
-static bool write_step(struct build *b)
-{
-    struct training_program *p = b->program;
-    struct program *types = NULL;
-    bool ok = begin_written(b) && find_layout(b);
-
-    if (p->purpose == TO_WRITE) {
-        types = ok ? types_of(b) : NULL;
-        ok = types && add_gradients(b, types);
-        for (size_t k = 0; ok && k < b->trainer->trainable; k++) /* so that they are planned */
-            ok = graph_add_output(p->graph, p->gradient[k]);
-        program_free(types);
-        ok = ok && spell_plain(b);
-    } else {
-        ok = ok && spell_plain(b) && add_gradient_node(b);
-    }
-    if (!ok || !add_update(b) || !list_written(b))
-        return false;
-    p->types = types_given(b, &p->arena);
-    return p->types;
 }
 
 /* -- the whole -- */
@@ -767,8 +603,8 @@ static bool build(struct build *b)
     if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) || !expand_gradients(b))
         return false;
     if (is_written(p))
-        return write_step(b);
-    if (!rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
+        return build_written_step(b);
+    if (!build_rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
     return (!training || add_backward(b)) && make_frame(b);
 }

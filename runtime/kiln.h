@@ -886,6 +886,19 @@ KILN_API kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *paramet
 /* The model with what was learned; everything else is as it was loaded. Belongs to the caller. Errors: RUN_FAILED (a
  * parameter that is not finite, and was), NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err);
+/* A step of the trainer's as a model of the standard's operators alone, for `batch` samples (0: as many as the model takes, or
+ * 32): the forward part in training form, loss, gradients, update and statistics, so that any runtime trains with it. Its inputs
+ * are those of the model, "labels" (of several outputs that learn "OUTPUT.labels"), as kiln_trainer_labels has them, and what
+ * lasts, each with what it is now as a default: parameters and statistics by their names, "PARAMETER.SLOT" for what the
+ * optimiser keeps, "learning_rate", "step" and "seed", of which Dropout draws what the trainer would. Its outputs are "loss"
+ * and what of that is new; the metadata "next:INPUT" of the model name the one that is to be INPUT in the next step. A name that
+ * the model has already gets a line behind it. Nothing is checked in such a step: a loss that is not finite spoils the state.
+ * The caller's. Errors: UNSUPPORTED (names what cannot be written so), BAD_ARGUMENT, LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_trainer_lower(kiln_model **out, kiln_trainer *trainer, int64_t batch, kiln_error *err);
+/* What kiln_trainer_export gives with a training_info whose algorithm is the same step for any number of samples, with the
+ * standard's Gradient for gradients: kiln_training_new trains it. Errors: as kiln_trainer_lower, and UNSUPPORTED for parameters
+ * that are no initializers, or trained in a type that the file does not have. */
+KILN_API kiln_status kiln_trainer_describe(kiln_model **out, kiln_trainer *trainer, kiln_error *err);
 /* Writes that model to a file, as kiln_model_save does, where it can without a copy. */
 KILN_API kiln_status kiln_trainer_save(kiln_trainer *trainer, const char *path, kiln_form form, kiln_error *err);
 /* A checkpoint for a loop of the caller's own: parameters, statistics, what the optimiser keeps, and the number of

@@ -1,6 +1,7 @@
 /* kiln convert: a model in another form. */
 #include "adaptation.h"
 #include "sets.h"
+#include "steps.h"
 #include <string.h>
 
 struct options {
@@ -8,6 +9,7 @@ struct options {
     struct sets sets;
     bool inference, text, trainable, folded; /* was it said? */
     struct adapt_request adapt;
+    struct step_options step;
 };
 
 /* What stays until the model is written. */
@@ -23,8 +25,9 @@ static bool open_any(struct conversion *v)
     kiln_load_options o = load_options(&v->command);
 
     v->command.teller.file = v->o->input;
-    o.partial = true;
-    o.diagnostic = tell_nothing;
+    o.partial = !v->o->step.training;
+    if (o.partial)
+        o.diagnostic = tell_nothing;
     return kiln_model_open(&v->model, v->o->input, &o, &v->command.err) == KILN_OK;
 }
 
@@ -53,6 +56,8 @@ static bool convert(struct conversion *v)
     if (v->o->adapt.data && !adapt_model(c, &v->model, &v->o->adapt)) /* measures statistics before they are used */
         return false;
     if (v->o->inference && !v->o->adapt.data && !make_inference(v))
+        return false;
+    if (v->o->step.training && !step_model(c, &v->model, &v->o->step))
         return false;
     return kiln_model_save(v->model, v->o->output, form, &c->err) == KILN_OK;
 }
@@ -114,6 +119,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->adapt;
+        state->child_inputs[1] = &o->step;
         return 0;
     case ARGP_KEY_ARG:
         option_model(state, &o->input, arg);
@@ -139,13 +145,15 @@ static int run(int argc, char **argv)
           3 },
         { 0 },
     };
-    const struct argp argp = { options,
-                               parse_option,
-                               "MODEL",
-                               "Write a model in another form: binary or text, for inference, or for training.",
-                               adaptation_options,
-                               NULL,
-                               NULL };
+    const struct argp_child children[] = { adaptation_options[0],
+                                           { &step_arguments, 0, "Training that the file tells:", 12 },
+                                           { 0 } };
+    const struct argp argp = {
+        options,  parse_option,
+        "MODEL",  "Write a model in another form: binary or text, for inference, or for training.",
+        children, NULL,
+        NULL
+    };
     struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
     static struct conversion v;
     bool ok;

@@ -8,6 +8,7 @@
 #include "train/confusion.h"
 #include "train/feed.h"
 #include "train/measure.h"
+#include "train/step_file.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -392,6 +393,37 @@ kiln_status kiln_trainer_set(kiln_trainer *trainer, const char *parameter, const
 }
 
 /* -- what was learned -- */
+
+/* A model that was made of the trainer, if it was. */
+static kiln_status end_made(kiln_model **out, kiln_trainer *trainer, struct model *made, struct report *r,
+                            kiln_error *err)
+{
+    return api_end_model(out, made, trainer->context, false, r, err);
+}
+
+kiln_status kiln_trainer_lower(kiln_model **out, kiln_trainer *trainer, int64_t batch, kiln_error *err)
+{
+    struct report r = api_report(trainer ? trainer->context : NULL);
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!trainer || batch < 0)
+        return api_refuse(err, trainer ? "batch is below 0" : "trainer is NULL");
+    return end_made(out, trainer, trainer_step_model(trainer->trainer, batch, &r), &r, err);
+}
+
+kiln_status kiln_trainer_describe(kiln_model **out, kiln_trainer *trainer, kiln_error *err)
+{
+    struct report r = api_report(trainer ? trainer->context : NULL);
+
+    if (!out)
+        return api_refuse(err, "out is NULL");
+    *out = NULL;
+    if (!trainer)
+        return api_refuse(err, "trainer is NULL");
+    return end_made(out, trainer, trainer_described(trainer->trainer, &r), &r, err);
+}
 
 kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *trainer, kiln_error *err)
 {

@@ -35,6 +35,11 @@ bool grad_expand(struct graph *g, const struct tensor *given, const bool *conten
 bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *content, size_t values,
                     const struct plan_context *c);
 
+/* The same of everything private, and of what only Kiln's own rows have (op_def.plain), for a file. `seed` and `step` are what
+ * random numbers come from. An error names what there is no such form of. */
+bool grad_spell_plain(struct graph *g, const struct tensor *given, size_t values, struct value *seed,
+                      struct value *step, const struct plan_context *c);
+
 /* The types of all values, where `given` and `content` are of the first `values`. In `scratch`, but for the program. NULL with
  * an error. */
 struct program *grad_types(struct graph *g, const struct tensor *given, const bool *content, size_t values,

@@ -2,18 +2,43 @@
 #include "grad/grad.h"
 #include "ops/move.h"
 #include "plan/given.h"
+#include <string.h>
 
 enum { MAX_ROUNDS = 8 }; /* what is spelled out may have private nodes itself */
 
-static bool has_spelling(const struct node *n)
+/* What for. */
+struct spelling {
+    bool all; /* for a file: nothing private is left; else for gradients: what has rules may stay */
+    struct value *seed, *step;
+};
+
+static bool has_hidden(const struct node *n)
 {
-    return n->def->spell_out || n->def->retrace;
+    for (int k = n->slots - n->def->hidden; k < n->slots; k++)
+        if (n->out[k])
+            return true;
+    return false;
 }
 
-static bool any_has_spelling(const struct graph *g)
+static bool is_spelled(const struct spelling *s, const struct node *n)
+{
+    if (!s->all)
+        return n->def->spell_out || n->def->retrace;
+    return strcmp(n->op->domain, "kiln") == 0 || (n->def->plain && (n->said_count < 0 || has_hidden(n)));
+}
+
+static bool has_bodies(const struct graph *g)
 {
     for (size_t k = 0; k < g->node_count; k++)
-        if (has_spelling(g->nodes[k]))
+        if (g->nodes[k]->graphs)
+            return true;
+    return false;
+}
+
+static bool any_is_spelled(const struct spelling *s, const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++)
+        if (is_spelled(s, g->nodes[k]))
             return true;
     return false;
 }
@@ -129,12 +154,26 @@ static bool spell_again(struct emitter *e, struct node *n, const struct tensor *
 
 /* -- in operators -- */
 
+static bool spell_node(struct emitter *e, const struct spelling *s, struct node *n, const struct tensor *const *in,
+                       struct value **out, struct arena *scratch, const struct plan_context *c)
+{
+    char where[WHERE_TEXT];
+
+    if (s->all && n->def->plain)
+        return n->def->plain(e, n, in, out);
+    if (n->def->spell_out)
+        return n->def->spell_out(e, n, in, out);
+    return n->def->retrace ? spell_again(e, n, in, out, scratch, c)
+                           : fail(c->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+                                  "%s has no form in operators of the standard that can be written", n->op_name);
+}
+
 /* *added: so many take its place. */
-static bool spell(struct graph *g, struct node *n, const struct program *known, struct arena *scratch,
-                  const struct plan_context *c, size_t *added)
+static bool spell(struct graph *g, const struct spelling *s, struct node *n, const struct program *known,
+                  struct arena *scratch, const struct plan_context *c, size_t *added)
 {
     const size_t from = g->node_count;
-    struct emitter e = { .graph = g, .report = c->report };
+    struct emitter e = { .graph = g, .report = c->report, .seed = s->seed, .step = s->step };
     const struct tensor **in = arena_array(scratch, (size_t)n->inputs, sizeof *in, c->report);
     struct value **out = arena_array(scratch, (size_t)n->slots, sizeof *out, c->report);
     bool ok = in && out;
@@ -142,7 +181,7 @@ static bool spell(struct graph *g, struct node *n, const struct program *known, 
     for (int k = 0; ok && k < n->inputs; k++)
         in[k] = n->in[k] ? &known->types[n->in[k]->id] : NULL;
     if (ok)
-        ok = n->def->spell_out ? n->def->spell_out(&e, n, in, out) : spell_again(&e, n, in, out, scratch, c);
+        ok = spell_node(&e, s, n, in, out, scratch, c);
     if (!ok || e.failed)
         return failed(c->report) ? false : fail_no_memory(c->report, 0);
     for (int k = 0; k < n->slots; k++)
@@ -156,31 +195,102 @@ static bool spell(struct graph *g, struct node *n, const struct program *known, 
     return graph_replace_node(g, n->id, from);
 }
 
+/* What no output needs has no types, and is not written. */
+static bool is_dead(const struct node *n, const struct program *known)
+{
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k] && known->types[n->out[k]->id].rank != UNKNOWN)
+            return false;
+    return true;
+}
+
+static bool drop_node(struct graph *g, struct node *n)
+{
+    for (int k = 0; k < n->slots; k++)
+        if (n->out[k])
+            n->out[k]->producer = NULL;
+    return graph_replace_node(g, n->id, g->node_count);
+}
+
 /* Of the nodes that there are now. */
-static bool spell_round(struct graph *g, const struct program *known, struct arena *scratch,
+static bool spell_round(struct graph *g, const struct spelling *s, const struct program *known, struct arena *scratch,
                         const struct plan_context *c)
 {
     for (size_t k = 0; k < g->node_count; k++) {
         struct node *n = g->nodes[k];
         size_t added = 0;
 
-        if (!has_spelling(n))
+        if (!is_spelled(s, n))
             continue;
-        if (!spell(g, n, known, scratch, c, &added))
+        if (s->all && is_dead(n, known)) {
+            if (!drop_node(g, n))
+                return false;
+            k--;
+            continue;
+        }
+        if (!spell(g, s, n, known, scratch, c, &added))
             return false;
         k += added - 1; /* what is private in it has no types yet */
     }
     return true;
 }
 
-bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *content, size_t values,
-                    const struct plan_context *c)
+/* Others draw what no other runtime would. */
+static bool check_drawn(const struct node *n, const struct plan_context *c)
 {
-    for (int round = 0; any_has_spelling(g); round++) {
+    char where[WHERE_TEXT];
+
+    return !(n->def->flags & OP_RANDOM) || n->def->plain ||
+           fail(c->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+                "it draws random numbers, which other runtimes would not draw");
+}
+
+static bool spell_all(struct graph *g, const struct spelling *s, const struct tensor *given, const bool *content,
+                      size_t values, const struct plan_context *c);
+
+/* A body, whose values have the types that planning has found for it. */
+static bool spell_body(struct graph *sub, const struct spelling *s, const struct program *known,
+                       const struct plan_context *c)
+{
+    const struct spelling own = { .all = s->all };
+    struct arena scratch = { .budget = c->budget };
+    struct tensor *given = given_types(sub, &scratch, c->report);
+    bool ok = given;
+
+    for (size_t k = 0; given && k < sub->input_count; k++)
+        given[sub->inputs[k]->id] = known->types[sub->inputs[k]->id];
+    for (size_t k = 0; given && k < sub->capture_count; k++)
+        given[sub->captures[k].inner->id] = known->types[sub->captures[k].inner->id];
+    ok = ok && spell_all(sub, &own, given, NULL, sub->value_count, c);
+    arena_release(&scratch);
+    return ok;
+}
+
+/* Of the graph's bodies those that a run may come to. */
+static bool spell_bodies(struct graph *g, const struct spelling *s, const struct program *known,
+                         const struct plan_context *c)
+{
+    for (const struct body *b = known->bodies; b; b = b->next)
+        if (b->node->graph == g && b->program && !spell_body(b->node->graph_of[b->graph], s, b->program, c))
+            return false;
+    return true;
+}
+
+static bool spell_all(struct graph *g, const struct spelling *s, const struct tensor *given, const bool *content,
+                      size_t values, const struct plan_context *c)
+{
+    bool bodies = s->all && has_bodies(g);
+
+    for (size_t k = 0; s->all && k < g->node_count; k++)
+        if (!check_drawn(g->nodes[k], c))
+            return false;
+    for (int round = 0; bodies || any_is_spelled(s, g); round++) {
         struct arena scratch = { .budget = c->budget };
         struct program *known = grad_types(g, given, content, values, &scratch, c);
-        const bool ok = known && spell_round(g, known, &scratch, c);
+        /* before nodes come and go, which planning knows by their numbers */
+        const bool ok = known && (!bodies || spell_bodies(g, s, known, c)) && spell_round(g, s, known, &scratch, c);
 
+        bodies = false;
         program_free(known);
         arena_release(&scratch);
         if (!ok)
@@ -190,4 +300,18 @@ bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *con
                         (int)MAX_ROUNDS);
     }
     return true;
+}
+
+bool grad_spell_out(struct graph *g, const struct tensor *given, const bool *content, size_t values,
+                    const struct plan_context *c)
+{
+    return spell_all(g, &(struct spelling){ 0 }, given, content, values, c);
+}
+
+bool grad_spell_plain(struct graph *g, const struct tensor *given, size_t values, struct value *seed,
+                      struct value *step, const struct plan_context *c)
+{
+    const struct spelling s = { .all = true, .seed = seed, .step = step };
+
+    return graph_own_subgraphs(g) && spell_all(g, &s, given, NULL, values, c);
 }

@@ -506,6 +506,26 @@ static bool retrace(struct emitter *e, const struct node *n, const struct tensor
     return !e->failed;
 }
 
+/* Y and what is kept alone. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct attention a = attention_of(n->attrs, in);
+    struct value *const *const x = n->in;
+    const struct attention_values v = { .q = value_of(x[Q], in[Q]),
+                                        .k = { value_of(x[PAST_KEY], in[PAST_KEY]), value_of(x[K], in[K]) },
+                                        .v = { value_of(x[PAST_VALUE], in[PAST_VALUE]), value_of(x[V], in[V]) },
+                                        .mask = value_of(x[MASK], in[MASK]),
+                                        .valid = x[NONPAD],
+                                        .largest = &out[KEPT] };
+
+    for (int k = PRESENT_KEY; k <= SCORES; k++)
+        if (n->out[k])
+            return fail(e->report, KILN_UNSUPPORTED, node_origin(n)->op_name,
+                        "of what has a gradient only output 0 can be written");
+    out[Y] = emit_attention(e, &a, &v);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "AttentionGrad",
     .domain = "kiln",
@@ -650,8 +670,8 @@ static const struct op_case cases_25[] = {
                      " -> T1 Y, T1 present_key?, T2 present_value?, T1 qk_matmul_output?",                             \
         .types = "T1: floats bf16; T2: floats bf16; U: floats ints uints bool bf16; I: i64",                           \
         .attrs_size = sizeof(struct attention_attrs), .parse = parse_##version, .rank = rank, .infer = infer,          \
-        .run = run, .gradient = gradient, .hidden = 1, .cost = cost, .batch_independent = batch_independent,           \
-        .cases = cases_##version                                                                                       \
+        .run = run, .gradient = gradient, .plain = plain, .hidden = 1, .cost = cost,                                   \
+        .batch_independent = batch_independent, .cases = cases_##version                                               \
     }
 
 const struct op op_attention = {

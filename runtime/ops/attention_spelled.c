@@ -106,12 +106,24 @@ static struct value *scores(struct emitter *e, const struct attention *a, const 
     return is ? emit(e, "Where", "", 3, is, s, emit_scalar(e, a->compute, -INFINITY)) : s;
 }
 
+/* Of each row; of one without any key 0. */
+static struct value *largest_of(struct emitter *e, const struct attention *a, struct value *w)
+{
+    const int64_t last = -1;
+    struct value *most = emit(e, "ReduceMax", "keepdims=0", 2, w, emit_ints(e, 1, &last));
+
+    return emit(e, "Max", "", 2, most, emit_scalar(e, a->compute, -1e30));
+}
+
 struct value *emit_attention(struct emitter *e, const struct attention *a, const struct attention_values *v)
 {
     const int64_t last = -1, heads = a->heads * a->group, count = a->length[0] + a->length[1];
     struct value *w = scores(e, a, v, joined(e, a, v->k)), *sum, *y;
+    struct value *most = v->log_sums ? v->log_sums : largest_of(e, a, w);
 
-    w = emit(e, "Sub", "", 2, w, emit(e, "Unsqueeze", "", 2, v->log_sums, emit_ints(e, 1, &last)));
+    if (v->largest)
+        *v->largest = most;
+    w = emit(e, "Sub", "", 2, w, emit(e, "Unsqueeze", "", 2, most, emit_ints(e, 1, &last)));
     w = emit(e, "Exp", "", 1, w);
     sum = emit(e, "ReduceSum", "", 2, w, emit_ints(e, 1, &last));
     y = emit(e, "Equal", "", 2, sum, emit_scalar(e, a->compute, 0)); /* a query without any key */

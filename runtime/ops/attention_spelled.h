@@ -12,8 +12,10 @@ struct attention_value { /* of 4 dimensions, or, [batch, length, heads * size], 
 
 struct attention_values {
     struct attention_value q, k[ATTENTION_PARTS], v[ATTENTION_PARTS], mask;
-    struct value *valid;    /* int64 [batch]; NULL: all keys are */
-    struct value *log_sums; /* whatever it is, the result is the same: it keeps the exponentials in range */
+    struct value *valid; /* int64 [batch]; NULL: all keys are */
+    struct value
+        *log_sums; /* whatever it is, the result is the same: it keeps the exponentials in range. NULL: the largest */
+    struct value **largest; /* where that is to be told, [batch, heads, queries]; may be NULL */
     struct value *more;     /* added to each score, in the type of computation; NULL: nothing */
 };
 

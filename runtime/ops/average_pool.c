@@ -10,6 +10,8 @@
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/rows.h"
+#include "ops/spelled.h"
+#include <string.h>
 
 struct grad_attrs {
     struct pooling_attrs pooling;
@@ -118,6 +120,99 @@ static bool gradient_of_grad(struct backward *b)
     return backward_ok(b);
 }
 
+/* How many elements of the padded image a window at `at` sees along a dimension. */
+static int64_t seen(const struct pool_shape *s, int d, int64_t at)
+{
+    const int64_t least = s->count_include_pad ? -s->pads_begin[d] : 0;
+    const int64_t end = s->in[d] + (s->count_include_pad ? s->pads_end[d] : 0);
+    int64_t count = 0;
+
+    for (int64_t t = 0; t < s->kernel[d]; t++) {
+        const int64_t place = at * s->strides[d] - s->pads_begin[d] + t * s->dilations[d];
+
+        count += place >= least && place < end;
+    }
+    return count;
+}
+
+/* 1 / the elements that each window sees. */
+static struct value *shares(struct emitter *e, const struct pool_shape *s, enum dtype dtype)
+{
+    struct tensor type = { .dtype = F32, .rank = s->rank + 2, .dims = { 1, 1 } };
+    const int64_t n = dims_product(s->out, 0, s->rank);
+    float *of = emit_alloc(e, (size_t)n * sizeof *of);
+
+    memcpy(type.dims + 2, s->out, (size_t)s->rank * sizeof *s->out);
+    for (int64_t k = 0; of && k < n; k++) {
+        int64_t rest = k, count = 1;
+
+        for (int d = s->rank - 1; d >= 0; d--) {
+            count *= seen(s, d, rest % s->out[d]);
+            rest /= s->out[d];
+        }
+        of[k] = count ? 1 / (float)count : 0;
+    }
+    return of ? emit_cast_from(e, emit_constant(e, &type, of), F32, dtype) : NULL;
+}
+
+/* Planes are images of one channel, and sums a convolution with ones. */
+struct planes {
+    struct conv_shape s;
+    int64_t in[MAX_RANK], out[MAX_RANK]; /* of them all */
+    struct value *ones;
+};
+
+static struct planes planes_of(struct emitter *e, const struct pool_shape *s, enum dtype dtype)
+{
+    struct planes p = { .s = { .batch = s->planes, .groups = 1, .in_channels = 1, .out_channels = 1, .rank = s->rank },
+                        .in = { s->planes, 1 },
+                        .out = { s->planes, 1 } };
+    int64_t ones[MAX_RANK] = { 1, 1 };
+
+    for (int d = 0; d < s->rank; d++) {
+        p.s.in[d] = p.in[2 + d] = s->in[d];
+        p.s.out[d] = p.out[2 + d] = s->out[d];
+        p.s.kernel[d] = ones[2 + d] = s->kernel[d];
+        p.s.strides[d] = s->strides[d];
+        p.s.dilations[d] = s->dilations[d];
+        p.s.pads_begin[d] = s->pads_begin[d];
+    }
+    p.ones = emit(e, "Expand", "", 2, emit_scalar(e, dtype, 1), emit_ints(e, 2 + s->rank, ones));
+    return p;
+}
+
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct grad_attrs *a = n->attrs;
+    struct pool_shape s;
+    struct planes p;
+    struct value *v;
+
+    if (!pooling_shape(NULL, &a->pooling, &a->x, &s))
+        return false;
+    p = planes_of(e, &s, in[0]->dtype);
+    v = emit_reshape(e, n->in[0], 2 + s.rank, p.out);
+    if (!s.sum)
+        v = emit(e, "Mul", "", 2, v, shares(e, &s, in[0]->dtype));
+    out[0] = emit_reshape(e, emit_conv_back(e, &p.s, v, p.ones), a->x.rank, a->x.dims);
+    return !e->failed;
+}
+
+static bool plain_sums(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    int64_t dims[MAX_RANK] = { in[0]->dims[0], in[0]->dims[1] };
+    struct pool_shape s;
+    struct planes p;
+
+    if (!pooling_shape(NULL, n->attrs, in[0], &s))
+        return false;
+    p = planes_of(e, &s, in[0]->dtype);
+    memcpy(dims + 2, s.out, (size_t)s.rank * sizeof *dims);
+    out[0] = emit_conv(e, &p.s, emit_reshape(e, n->in[0], 2 + s.rank, p.in), p.ones);
+    out[0] = emit_reshape(e, out[0], in[0]->rank, dims);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "AveragePoolGrad",
     .domain = "kiln",
@@ -127,6 +222,7 @@ static const struct op op_grad = {
               .signature = "T dY -> T dX",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct grad_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .run = grad_run,
               .cost = grad_cost,
@@ -162,6 +258,7 @@ const struct op sum_pool = {
               .signature = "T X -> T Y",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct pooling_attrs),
+              .plain = plain_sums,
               .rank = rank_of_input,
               .infer = infer,
               .run = run,

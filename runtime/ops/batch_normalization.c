@@ -402,6 +402,56 @@ static bool spell_out(struct emitter *e, const struct node *n, const struct tens
     return !e->failed;
 }
 
+/* The running statistic's own precision, not that of x. */
+static struct value *moved(struct emitter *e, const struct batch_norm *a, struct value *running, enum dtype dtype,
+                           struct value *batch, enum dtype compute)
+{
+    const enum dtype wide = dtype_compute(dtype);
+
+    running = emit(e, "Mul", "", 2, emit_cast_from(e, running, dtype, wide), emit_scalar(e, wide, (double)a->momentum));
+    batch =
+        emit(e, "Mul", "", 2, emit_cast_from(e, batch, compute, wide), emit_scalar(e, wide, 1 - (double)a->momentum));
+    return emit_cast_from(e, emit(e, "Add", "", 2, running, batch), wide, dtype);
+}
+
+/* The formulas above, with what is kept for the gradient. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct batch_norm *a = n->attrs;
+    const struct tensor *x = in[X];
+    const enum dtype compute = dtype_compute(x->dtype);
+    const int kept = kept_of(a);
+    int64_t dims[MAX_RANK], others[MAX_RANK];
+    struct value *v[VAR + 1], *axes, *centred;
+
+    axes = emit_ints(e, beside(a, x, dims, others), others);
+    for (int k = X; k <= VAR; k++) {
+        v[k] = emit_cast_from(e, n->in[k], in[k]->dtype, compute);
+        if (k > X && (k < MEAN || !a->training))
+            v[k] = emit_reshape(e, v[k], x->rank, dims);
+    }
+    if (a->training)
+        v[MEAN] = emit(e, "ReduceMean", "noop_with_empty_axes=1", 2, v[X], axes);
+    centred = emit(e, "Sub", "", 2, v[X], v[MEAN]);
+    if (a->training)
+        v[VAR] = emit(e, "ReduceMean", "noop_with_empty_axes=1", 2, emit(e, "Mul", "", 2, centred, centred), axes);
+    for (int k = RUNNING_MEAN; a->training && k < kept; k++) {
+        struct value *batch =
+            emit_reshape(e, v[k == RUNNING_MEAN || k == SAVED_MEAN ? MEAN : VAR], in[MEAN]->rank, in[MEAN]->dims);
+
+        out[k] = k > RUNNING_VAR
+                     ? emit_cast_from(e, batch, compute, in[MEAN]->dtype)
+                     : moved(e, a, n->in[MEAN + k - RUNNING_MEAN], in[MEAN + k - RUNNING_MEAN]->dtype, batch, compute);
+    }
+    out[kept] = emit_reshape(e, v[MEAN], in[MEAN]->rank, in[MEAN]->dims);
+    v[VAR] = emit(e, "Add", "", 2, v[VAR], emit_scalar(e, compute, (double)a->epsilon));
+    v[VAR] = emit(e, "Reciprocal", "", 1, emit(e, "Sqrt", "", 1, v[VAR]));
+    out[kept + 1] = emit_reshape(e, v[VAR], in[MEAN]->rank, in[MEAN]->dims);
+    out[Y] = emit(e, "Mul", "", 2, centred, emit(e, "Mul", "", 2, v[VAR], v[SCALE]));
+    out[Y] = emit_cast_from(e, emit(e, "Add", "", 2, out[Y], v[BIAS]), compute, x->dtype);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "BatchNormalizationGrad",
     .domain = "kiln",
@@ -640,8 +690,8 @@ static const struct op_case cases_15[] = {
     {                                                                                                                  \
         .since = version, .signature = inputs_outputs, .types = type_list, .attrs_size = sizeof(struct batch_norm),    \
         .parse = parser, .rank = rank, .infer = infer, .run = run, .gradient = gradient, .train = train,               \
-        .training_outputs = 3, .hidden = 2, .channels_last = channels_last, .batch_independent = batch_independent,    \
-        .parameters = parameters, .cases = case_list                                                                   \
+        .training_outputs = 3, .plain = plain, .hidden = 2, .channels_last = channels_last,                            \
+        .batch_independent = batch_independent, .parameters = parameters, .cases = case_list                           \
     }
 const struct op op_batch_normalization = {
     .name = "BatchNormalization",

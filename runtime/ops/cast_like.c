@@ -41,6 +41,21 @@ static bool run_late(struct step *s)
     return cast_run(s, &(struct cast){ s->in[TARGET]->dtype, *(const struct rounding *)s->attrs });
 }
 
+static struct value *emit_cast_as(struct emitter *e, const struct rounding *a, enum dtype to, struct value *x)
+{
+    static const char *const modes[] = { [ROUND_UP] = "up", [ROUND_DOWN] = "down", [ROUND_NEAREST] = "nearest" };
+    char attrs[64];
+
+    snprintf(attrs, sizeof attrs, "to=%d saturate=%d round_mode='%s'", (int)to, a->saturate, modes[a->e8m0]);
+    return emit(e, "Cast", attrs, 1, x);
+}
+
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    out[0] = emit_cast(e, n->in[INPUT], in[TARGET]->dtype);
+    return out[0];
+}
+
 static const struct op cast_late = {
     .name = "CastLike",
     .domain = "kiln",
@@ -49,6 +64,7 @@ static const struct op cast_late = {
                                        .types = "T1: floats ints uints bool bf16 str ir13; "
                                                 "T2: floats ints uints bool bf16 str ir13",
                                        .attrs_size = sizeof(struct rounding),
+                                       .plain = plain,
                                        .rank = rank_of_input,
                                        .infer = infer_late,
                                        .run = run_late,
@@ -60,15 +76,12 @@ static const struct op cast_late = {
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
-    static const char *const modes[] = { [ROUND_UP] = "up", [ROUND_DOWN] = "down", [ROUND_NEAREST] = "nearest" };
     const struct rounding *const a = n->attrs;
     const enum dtype to = known_input(n, TARGET).dtype;
-    char attrs[64];
 
     if (!to)
         return emit_private(e, &cast_late, a, 1, out, NULL, 2, n->in);
-    snprintf(attrs, sizeof attrs, "to=%d saturate=%d round_mode='%s'", (int)to, a->saturate, modes[a->e8m0]);
-    out[0] = emit(e, "Cast", attrs, 1, n->in[INPUT]);
+    out[0] = emit_cast_as(e, a, to, n->in[INPUT]);
     return out[0];
 }
 

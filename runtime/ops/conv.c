@@ -11,6 +11,7 @@
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/rows.h"
+#include "ops/spelled.h"
 #include <math.h>
 
 enum { X, W, B };                /* inputs */
@@ -154,6 +155,21 @@ static bool grad_gradient(struct backward *b)
     return conv_grad_gradient(b, &op_conv);
 }
 
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct conv_shape s;
+
+    if (!conv_shape_read(NULL, n->attrs, in[GRAD_X], in[GRAD_W], &s))
+        return false;
+    if (n->out[X])
+        out[X] = emit_conv_back(e, &s, n->in[GRAD_Y], n->in[GRAD_W]);
+    if (n->out[W])
+        out[W] = emit_conv_weights(e, &s, n->in[GRAD_X], n->in[GRAD_Y]);
+    if (n->out[B])
+        out[B] = emit_channel_sums(e, n->in[GRAD_Y], in[GRAD_Y]->rank);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "ConvGrad",
     .domain = "kiln",
@@ -163,6 +179,7 @@ static const struct op op_grad = {
               .signature = "T dY, T X, T W -> T dX?, T dW?, T dB?",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct conv_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .run = grad_run,
               .describe = grad_describe,
@@ -195,6 +212,22 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
 static bool gradient(struct backward *b)
 {
     return conv_gradient(b, &op_grad);
+}
+
+static bool plain_forward(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct conv_shape s;
+    struct value *b = n->inputs > B ? n->in[B] : NULL;
+    int64_t dims[MAX_RANK];
+
+    if (!conv_shape_read(NULL, n->attrs, in[X], in[W], &s))
+        return false;
+    out[0] = emit_conv(e, &s, n->in[X], n->in[W]);
+    for (int d = 0; d < in[X]->rank; d++)
+        dims[d] = d == 1 ? in[W]->dims[0] : 1;
+    if (b)
+        out[0] = emit(e, "Add", "", 2, out[0], emit_reshape(e, b, in[X]->rank, dims));
+    return !e->failed;
 }
 
 static const struct op_parameter parameters[] = {
@@ -337,7 +370,8 @@ static const struct op_case newest[] = {
         .since = version, .signature = "T X, T W, T B? -> T Y", .types = type_list,                                    \
         .attrs_size = sizeof(struct conv_attrs), .parse = parse, .rank = rank_of_window, .infer = infer, .run = run,   \
         .gradient = gradient, .channels_last = channels_last, .batch_independent = rows_of_convolution,                \
-        .describe = describe, .cost = cost, .hidden = 1, .parameters = parameters, .cases = case_list                  \
+        .describe = describe, .cost = cost, .plain = plain_forward, .hidden = 1, .parameters = parameters,             \
+        .cases = case_list                                                                                             \
     }
 
 const struct op op_conv = {

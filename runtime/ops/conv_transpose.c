@@ -8,6 +8,7 @@
 #include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/rows.h"
+#include "ops/spelled.h"
 
 enum { X, W, B };                /* inputs */
 enum { GRAD_Y, GRAD_X, GRAD_W }; /* inputs of the gradient */
@@ -182,6 +183,21 @@ static bool grad_gradient(struct backward *b)
     return conv_grad_gradient(b, &op_conv_transpose);
 }
 
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct conv_shape s;
+
+    if (!shape_of(NULL, n->attrs, in[GRAD_X], in[GRAD_W], in[GRAD_Y]->dims[1], &s))
+        return false;
+    if (n->out[X])
+        out[X] = emit_conv(e, &s, n->in[GRAD_Y], n->in[GRAD_W]);
+    if (n->out[W])
+        out[W] = emit_conv_weights(e, &s, n->in[GRAD_Y], n->in[GRAD_X]);
+    if (n->out[B])
+        out[B] = emit_channel_sums(e, n->in[GRAD_Y], in[GRAD_Y]->rank);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "ConvTransposeGrad",
     .domain = "kiln",
@@ -191,6 +207,7 @@ static const struct op op_grad = {
               .signature = "T dY, T X, T W -> T dX?, T dW?, T dB?",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct transpose_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .cost = grad_cost,
               .run = grad_run,

@@ -13,6 +13,8 @@
 #include "kernels/machine.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include "ops/move.h"
+#include "ops/random_spelled.h"
 #include "ops/rank.h"
 #include <math.h>
 
@@ -25,6 +27,7 @@ struct dropout {
     bool float_mask; /* the mask has the type of data: opset 7 */
     bool seeded;
     int64_t seed;
+    bool channels_last; /* a trainer draws in the order of its own layout */
 };
 
 /* -- read -- */
@@ -74,10 +77,12 @@ static void train(void *attrs)
 /* What a file draws by itself goes by ONNX' order of elements. */
 static bool channels_last(const struct node *n, int rank, void *attrs)
 {
-    const struct dropout *a = attrs;
+    struct dropout *a = attrs;
 
     (void)rank;
-    return !(n->slots > MASK && n->out[MASK]) && (a->train || n->inputs <= TRAINING_MODE || !n->in[TRAINING_MODE]);
+    a->channels_last =
+        !(n->slots > MASK && n->out[MASK]) && (a->train || n->inputs <= TRAINING_MODE || !n->in[TRAINING_MODE]);
+    return a->channels_last;
 }
 
 /* -- plan -- */
@@ -317,6 +322,65 @@ static bool infer_grad(struct infer *i)
     return set_out(i, 0, dy->dtype, dy->rank, dy->dims);
 }
 
+static struct value *ratio_value(struct emitter *e, const struct dropout *a, struct value *ratio)
+{
+    return ratio ? emit_cast(e, ratio, F64) : emit_scalar(e, F64, (double)a->ratio);
+}
+
+/* 1 / (1 - ratio) where the mask is, else 0. */
+static struct value *kept(struct emitter *e, struct value *x, enum dtype dtype, struct value *mask, struct value *ratio)
+{
+    struct value *scale =
+        emit(e, "Div", "", 2, emit_scalar(e, F64, 1), emit(e, "Sub", "", 2, emit_scalar(e, F64, 1), ratio));
+
+    x = emit(e, "Mul", "", 2, x, emit_cast(e, scale, dtype));
+    return emit(e, "Where", "", 3, mask, x, emit_scalar(e, dtype, 0));
+}
+
+/* In the order in which it is drawn, a vector, to the shape of x. */
+static struct value *shaped(struct emitter *e, const struct dropout *a, struct value *mask, struct value *x, int rank)
+{
+    struct value *shape = emit(e, "Shape", "", 1, x);
+    int64_t last[MAX_RANK] = { 0 }, back[MAX_RANK] = { 0, rank - 1 };
+
+    if (!a->channels_last)
+        return emit(e, "Reshape", "", 2, mask, shape);
+    for (int d = 1; d < rank; d++) {
+        last[d] = d + 1 < rank ? d + 1 : 1;
+        back[d] = d > 1 ? d - 1 : rank - 1;
+    }
+    mask = emit(e, "Reshape", "", 2, mask, emit(e, "Gather", "axis=0", 2, shape, emit_ints(e, rank, last)));
+    return emit_transposed(e, mask, rank, back);
+}
+
+/* What a trainer draws, of whole numbers. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct dropout *a = n->attrs;
+    struct value *ratio = ratio_value(e, a, RATIO < n->inputs ? n->in[RATIO] : NULL), *bits, *mask;
+    struct emitter own = *e;
+
+    if (a->seeded && own.seed)
+        own.seed = emit_scalar(&own, I64, (double)a->seed);
+    if (!own.seed)
+        return fail(e->report, KILN_UNSUPPORTED, "Dropout", "what it draws in a subgraph cannot be written");
+    bits = emit_uniform_bits(&own, n->stream, n->in[DATA]);
+    mask = emit(e, "GreaterOrEqual", "", 2, emit_cast(e, bits, F64),
+                emit(e, "Mul", "", 2, ratio, emit_scalar(e, F64, 0x1p24)));
+    mask = shaped(e, a, mask, n->in[DATA], in[DATA]->rank);
+    out[MASK] = a->float_mask ? emit_cast(e, mask, in[DATA]->dtype) : mask;
+    out[OUTPUT] = kept(e, n->in[DATA], in[DATA]->dtype, mask, ratio);
+    return !e->failed && !own.failed;
+}
+
+static bool plain_grad(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct value *mask = in[1]->dtype == BOOL ? n->in[1] : emit_cast(e, n->in[1], BOOL);
+
+    out[0] = kept(e, n->in[0], in[0]->dtype, mask, ratio_value(e, n->attrs, n->in[2]));
+    return !e->failed;
+}
+
 static bool gradient_of_grad(struct backward *b); /* below */
 
 static const struct op dropout_grad = {
@@ -328,6 +392,7 @@ static const struct op dropout_grad = {
               .signature = "T dy, T1 mask, T2 ratio?, T3 training_mode? -> T ddata",
               .types = "T: floats bf16; T1: floats bf16 bool; T2: floats bf16; T3: bool",
               .attrs_size = sizeof(struct dropout),
+              .plain = plain_grad,
               .infer = infer_grad,
               .run = run_grad,
               .gradient = gradient_of_grad },
@@ -406,7 +471,8 @@ static const struct op_case cases_6[] = {
     {                                                                                                                  \
         .since = version, .signature = io, .types = list, .attrs_size = sizeof(struct dropout), .parse = reader,       \
         .rank = rank_of_input, .infer = infer, .run = run, .gradient = gradient, .train = train,                       \
-        .training_outputs = 1, .flags = OP_ELEMENTWISE | OP_RANDOM, .channels_last = channels_last, .cases = tests     \
+        .training_outputs = 1, .plain = plain, .flags = OP_ELEMENTWISE | OP_RANDOM, .channels_last = channels_last,    \
+        .cases = tests                                                                                                 \
     }
 #define IO_12 "T data, T1 ratio?, T2 training_mode? -> T output, T2 mask?"
 

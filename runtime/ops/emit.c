@@ -33,13 +33,15 @@ static const char *read_number(const char *s, bool *is_float, int64_t *i, float 
     return end == s || end != s + n || (errno && !*is_float) ? NULL : end;
 }
 
-static const char *read_text(const char *s, struct bytes *text)
+/* A copy: the node keeps it (struct node, said). */
+static const char *read_text(const char *s, struct bytes *text, struct arena *arena, struct report *r)
 {
     const char *end = strchr(s + 1, '\'');
 
-    if (end)
-        *text = (struct bytes){ (size_t)(end - s - 1), s + 1 };
-    return end ? end + 1 : NULL;
+    if (!end)
+        return NULL;
+    *text = (struct bytes){ (size_t)(end - s - 1), arena_string(arena, s + 1, (size_t)(end - s - 1), r) };
+    return text->data ? end + 1 : NULL;
 }
 
 static const char *read_strings(const char *s, struct attr *a, struct arena *arena, struct report *r)
@@ -49,7 +51,7 @@ static const char *read_strings(const char *s, struct attr *a, struct arena *are
     a->type = ATTR_STRINGS;
     a->strings = strings;
     for (s++; strings && *s == '\''; s += *s == ',')
-        if (a->count == MAX_TEXT_LIST || !(s = read_text(s, &strings[a->count++])))
+        if (a->count == MAX_TEXT_LIST || !(s = read_text(s, &strings[a->count++], arena, r)))
             return NULL;
     return strings && *s == ']' ? s + 1 : NULL;
 }
@@ -97,7 +99,8 @@ static const char *read_element(const char *s, const struct tensor *t, int64_t k
         convert(&(struct conversion){ F64, t->dtype, ROUNDING_DEFAULT }, &real, to, 1);
         return end > s ? end : NULL;
     }
-    if (*s != '\'' || !(s = read_text(s, &text)) || !(string = arena_alloc(arena, sizeof *string + text.length, r)))
+    if (*s != '\'' || !(s = read_text(s, &text, arena, r)) ||
+        !(string = arena_alloc(arena, sizeof *string + text.length, r)))
         return NULL;
     string->length = text.length;
     memcpy(string->bytes, text.data, text.length);
@@ -146,7 +149,7 @@ static const char *read_value(const char *s, struct attr *a, struct arena *arena
         return read_tensor(s + word, dtype, a, arena, r);
     if (*s == '\'') {
         a->type = ATTR_STRING;
-        return read_text(s, &a->s);
+        return read_text(s, &a->s, arena, r);
     }
     if (s[0] == '[' && s[1] == '\'')
         return read_strings(s, a, arena, r);

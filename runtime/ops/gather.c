@@ -9,6 +9,7 @@
 #include "ops/cost.h"
 #include "ops/move.h"
 #include "ops/rank.h"
+#include "ops/spelled.h"
 #include "tensor/half.h"
 #include <stdio.h>
 #include <string.h>
@@ -237,6 +238,19 @@ static bool gradient_of_grad(struct backward *b)
     return backward_ok(b);
 }
 
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct gather_grad *a = n->attrs;
+    const int64_t all = -1, count = tensor_count(in[1]);
+    int64_t dims[MAX_RANK];
+
+    memcpy(dims, a->dims, sizeof dims);
+    dims[a->axis] = count;
+    out[0] = emit_added_up(e, n->in[0], in[0]->dtype, a->rank, dims, (int)a->axis,
+                           emit_cast_from(e, emit_reshape(e, n->in[1], 1, &all), in[1]->dtype, I64), a->dims[a->axis]);
+    return !e->failed;
+}
+
 static const struct op gather_grad = {
     .name = "GatherGrad",
     .domain = "kiln",
@@ -244,6 +258,7 @@ static const struct op gather_grad = {
                                        .signature = "T dY, Tind indices -> T dX",
                                        .types = "T: floats bf16; Tind: i32 i64",
                                        .attrs_size = sizeof(struct gather_grad),
+                                       .plain = plain,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .gradient = gradient_of_grad },

@@ -303,6 +303,29 @@ static bool grad_gradient(struct backward *b)
     return bilinear_gradient(b, &op_gemm);
 }
 
+/* alpha a' b', each transposed or not. */
+static struct value *product(struct emitter *e, const struct gemm_attrs *a, struct value *x, bool x_turned,
+                             struct value *y, bool y_turned)
+{
+    char attrs[80];
+
+    snprintf(attrs, sizeof attrs, "alpha=%.9e transA=%d transB=%d", (double)a->alpha, x_turned, y_turned);
+    return emit(e, "Gemm", attrs, 2, x, y);
+}
+
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct gemm_attrs *a = n->attrs;
+    struct value *dy = n->in[GRAD_Y], *x = n->in[GRAD_A], *w = n->in[GRAD_B];
+
+    (void)in;
+    if (n->out[A])
+        out[A] = a->trans_a ? product(e, a, w, a->trans_b, dy, true) : product(e, a, dy, false, w, !a->trans_b);
+    if (n->out[B])
+        out[B] = a->trans_b ? product(e, a, dy, true, x, a->trans_a) : product(e, a, x, !a->trans_a, dy, false);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "GemmGrad",
     .domain = "kiln",
@@ -312,6 +335,7 @@ static const struct op op_grad = {
               .signature = "T dY, T A, T B -> T dA?, T dB?",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct gemm_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .cost = grad_cost,
               .run = grad_run,

@@ -304,6 +304,34 @@ static bool spell_out(struct emitter *e, const struct node *n, const struct tens
     return !e->failed;
 }
 
+/* The formulas above, with what is kept for the gradient. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct layer_norm_attrs *a = n->attrs;
+    const struct tensor *x = in[X];
+    const struct rows r = rows_of(a, x);
+    int64_t axes[MAX_RANK];
+    struct value *of_rows, *centred, *y, *spread;
+
+    for (int d = 0; d < x->rank; d++)
+        axes[d] = d;
+    of_rows = emit_ints(e, x->rank - r.axis, axes + r.axis);
+    y = emit_cast_from(e, n->in[X], x->dtype, r.compute);
+    out[KEPT_MEAN] = emit(e, "ReduceMean", "", 2, y, of_rows);
+    centred = emit(e, "Sub", "", 2, y, out[KEPT_MEAN]);
+    spread = emit(e, "ReduceMean", "", 2, emit(e, "Mul", "", 2, centred, centred), of_rows);
+    spread = emit(e, "Sqrt", "", 1, emit(e, "Add", "", 2, spread, emit_scalar(e, r.compute, (double)a->epsilon)));
+    out[KEPT_INVSTD] = emit(e, "Reciprocal", "", 1, spread);
+    y = emit(e, "Mul", "", 2, centred, out[KEPT_INVSTD]);
+    for (int k = SCALE; k <= BIAS; k++)
+        if (k < n->inputs && n->in[k])
+            y = emit(e, k == SCALE ? "Mul" : "Add", "", 2, y, emit_cast_from(e, n->in[k], in[k]->dtype, r.compute));
+    out[Y] = emit_cast_from(e, y, r.compute, x->dtype);
+    for (int k = MEAN; k <= INVSTD; k++)
+        out[k] = emit_cast_from(e, out[k == MEAN ? KEPT_MEAN : KEPT_INVSTD], r.compute, a->stash);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "LayerNormalizationGrad",
     .domain = "kiln",
@@ -488,6 +516,7 @@ const struct op op_layer_normalization = {
               .infer = infer,
               .run = run,
               .gradient = gradient,
+              .plain = plain,
               .hidden = 2,
               .parameters = parameters,
               .cases = cases },

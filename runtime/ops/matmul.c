@@ -13,6 +13,7 @@
 #include "ops/bilinear.h"
 #include "ops/chained.h"
 #include "ops/cost.h"
+#include "ops/move.h"
 #include "ops/product.h"
 #include "ops/registry.h"
 #include <string.h>
@@ -255,6 +256,99 @@ static bool grad_gradient(struct backward *b)
     return bilinear_gradient(b, &op_matmul);
 }
 
+/* With its last two dimensions in the other order. */
+static struct value *turned(struct emitter *e, struct value *v, int rank)
+{
+    int64_t perm[MAX_RANK];
+
+    for (int d = 0; d < rank; d++)
+        perm[d] = d < rank - 2 ? d : 2 * rank - 3 - d;
+    return emit_transposed(e, v, rank, perm);
+}
+
+/* The product of a and b, matrices or stacks of them, has dimensions that t was broadcast along: without them. */
+static struct value *unbroadcast(struct emitter *e, struct value *v, int rank, const struct tensor *t)
+{
+    int64_t axes[MAX_RANK];
+    int count = 0;
+
+    for (int d = 0; d < rank - t->rank; d++)
+        axes[count++] = d;
+    if (count)
+        v = emit(e, "ReduceSum", "keepdims=0", 2, v, emit_ints(e, count, axes));
+    return v;
+}
+
+/* A vector is a row on the left, a column on the right. */
+static struct tensor as_matrix(const struct tensor *t, int side)
+{
+    struct tensor m = *t;
+
+    if (t->rank == 1) {
+        m.rank = 2;
+        m.dims[side == A] = t->dims[0];
+        m.dims[side != A] = 1;
+    }
+    return m;
+}
+
+struct operand {
+    struct value *v;
+    struct tensor type;
+};
+
+static struct value *one_side(struct emitter *e, const struct operand *x, const struct operand *dy, int side)
+{
+    const struct operand *other = &x[!side];
+    const struct tensor *own = &x[side].type;
+    const bool flat = side == B && own->rank == 2 && other->type.rank > 2;
+    struct value *a = other->v, *g = dy->v, *d;
+    int rank = dy->type.rank;
+
+    if (flat) { /* the matrices of a stack are one below the other */
+        const int64_t rows = dims_product(other->type.dims, 0, other->type.rank - 1);
+
+        a = emit_reshape(e, a, 2, (int64_t[]){ rows, own->dims[0] });
+        g = emit_reshape(e, g, 2, (int64_t[]){ rows, own->dims[1] });
+        rank = 2;
+    }
+    a = turned(e, a, flat ? 2 : other->type.rank);
+    d = side == A ? emit(e, "MatMul", "", 2, g, a) : emit(e, "MatMul", "", 2, a, g);
+    d = unbroadcast(e, d, rank, own);
+    for (int k = 0; k < own->rank - 2 && !flat; k++)
+        if (own->dims[k] == 1 && dy->type.dims[k + rank - own->rank] != 1)
+            d = emit(e, "ReduceSum", "keepdims=1", 2, d, emit_ints(e, 1, &(int64_t){ k }));
+    return d;
+}
+
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    struct operand x[2], dy;
+    const struct tensor *const types[] = { in[GRAD_A], in[GRAD_B] };
+
+    for (int side = A; side <= B; side++) {
+        x[side].type = as_matrix(types[side], side);
+        x[side].v =
+            types[side]->rank == 1 ? emit_reshape(e, n->in[GRAD_A + side], 2, x[side].type.dims) : n->in[GRAD_A + side];
+    }
+    dy = (struct operand){ n->in[GRAD_Y], *in[GRAD_Y] };
+    if (types[A]->rank == 1 || types[B]->rank == 1) {
+        const struct tensor *longer = x[A].type.rank > x[B].type.rank ? &x[A].type : &x[B].type;
+
+        dy.type = *longer;
+        dy.type.dims[dy.type.rank - 2] = x[A].type.dims[x[A].type.rank - 2];
+        dy.type.dims[dy.type.rank - 1] = x[B].type.dims[x[B].type.rank - 1];
+        dy.v = emit_reshape(e, dy.v, dy.type.rank, dy.type.dims);
+    }
+    for (int side = A; side <= B; side++)
+        if (n->out[side]) {
+            out[side] = one_side(e, x, &dy, side);
+            if (types[side]->rank == 1)
+                out[side] = emit_reshape(e, out[side], 1, types[side]->dims);
+        }
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "MatMulGrad",
     .domain = "kiln",
@@ -263,6 +357,7 @@ static const struct op op_grad = {
             { .since = 1,
               .signature = "T dY, T A, T B -> T dA?, T dB?",
               .types = "T: floats bf16",
+              .plain = plain,
               .infer = grad_infer,
               .cost = grad_cost,
               .run = grad_run,

@@ -7,6 +7,7 @@
  * Indices is zero by definition. */
 #include "kernels/channels_last/pool.h"
 #include "ops/layout.h"
+#include "ops/move.h"
 #include "ops/pooling.h"
 #include "ops/rank.h"
 #include "ops/registry.h"
@@ -154,6 +155,46 @@ static bool gradient_of_grad(struct backward *b)
     return backward_ok(b);
 }
 
+/* A pool of the same windows, whose indices tell where they won. */
+static bool indices_of(struct emitter *e, const struct pool_shape *s, struct value *x, struct value **indices)
+{
+    char attrs[4 * INTS_TEXT], list[INTS_TEXT];
+    int64_t pads[2 * MAX_RANK];
+    struct value *y[2];
+    int at;
+
+    for (int d = 0; d < s->rank; d++) { /* so that there are as many windows */
+        const int64_t end =
+            (s->out[d] - 1) * s->strides[d] + (s->kernel[d] - 1) * s->dilations[d] + 1 - s->pads_begin[d] - s->in[d];
+
+        pads[d] = s->pads_begin[d];
+        pads[s->rank + d] = end > 0 ? end : 0;
+    }
+    at = snprintf(attrs, sizeof attrs, "%s ", ints_text(list, "kernel_shape", s->rank, s->kernel));
+    at += snprintf(attrs + at, sizeof attrs - (size_t)at, "%s ", ints_text(list, "strides", s->rank, s->strides));
+    at += snprintf(attrs + at, sizeof attrs - (size_t)at, "%s ", ints_text(list, "dilations", s->rank, s->dilations));
+    snprintf(attrs + at, sizeof attrs - (size_t)at, "%s", ints_text(list, "pads", 2 * s->rank, pads));
+    if (!emit_many(e, "MaxPool", attrs, 2, y, 1, &x))
+        return false;
+    *indices = y[INDICES];
+    return true;
+}
+
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct tensor *x = in[GRAD_X];
+    const int64_t all = -1, count = tensor_count(x);
+    struct value *indices;
+    struct pool_shape s;
+
+    if (!pooling_shape(NULL, n->attrs, x, &s) || !indices_of(e, &s, n->in[GRAD_X], &indices))
+        return false;
+    out[0] = emit(e, "ScatterElements", "axis=0 reduction='add'", 3, emit_zeros(e, x->dtype, 1, &count),
+                  emit_reshape(e, indices, 1, &all), emit_reshape(e, n->in[GRAD_Y], 1, &all));
+    out[0] = emit_reshape(e, out[0], x->rank, x->dims);
+    return !e->failed;
+}
+
 static const struct op op_grad = {
     .name = "MaxPoolGrad",
     .domain = "kiln",
@@ -163,6 +204,7 @@ static const struct op op_grad = {
               .signature = "T dY, T X -> T dX",
               .types = "T: floats bf16",
               .attrs_size = sizeof(struct pooling_attrs),
+              .plain = plain,
               .infer = grad_infer,
               .run = grad_run,
               .cost = grad_cost,

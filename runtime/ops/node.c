@@ -201,12 +201,37 @@ static struct node *make(struct graph *g, const struct node_spec *spec, struct r
         if (n->out[k])
             n->out[k]->producer = n;
     }
+    n->said = spec->attrs;
+    n->said_count = spec->parsed ? UNKNOWN : (int)spec->attr_count;
+    n->said_inputs = spec->inputs;
     if (spec->parsed)
         n->attrs = spec->parsed;
     else if (!parse(n, spec, r))
         return NULL;
     know_outputs(n);
     return n;
+}
+
+/* On a node that is in no graph. What parsing makes inputs of is dropped. */
+bool node_reads_attributes(const struct node *n, const struct op_def *def, struct attr *attrs, int opset,
+                           struct report *r)
+{
+    struct node copy = *n;
+    struct parse p = {
+        .node = &copy, .attrs = attrs, .attr_count = (size_t)n->said_count, .opset = opset, .report = r
+    };
+    void *to = arena_alloc(n->graph->arena, def->attrs_size, r);
+
+    if (!to)
+        return false;
+    copy.graphs = 0;
+    copy.def = def;
+    copy.in = arena_array(n->graph->arena, (size_t)n->inputs, sizeof *copy.in, r);
+    if (!copy.in)
+        return false;
+    if (n->inputs)
+        memcpy(copy.in, n->in, (size_t)n->inputs * sizeof *copy.in);
+    return (!def->parse || def->parse(&p, to)) && !p.failed;
 }
 
 /* -- expanding -- */

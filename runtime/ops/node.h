@@ -32,4 +32,9 @@ bool node_check_types(const struct node *n, const struct tensor *const *in, stru
  * malformed. */
 bool attrs_of_text(const char *text, struct arena *arena, struct attr **attrs, size_t *count, struct report *r);
 
+/* Would another row of the node's operator take these attributes? Sets `seen` of those that it asks for. False with an
+ * error where it does not take what they say. */
+bool node_reads_attributes(const struct node *n, const struct op_def *def, struct attr *attrs, int opset,
+                           struct report *r);
+
 #endif

@@ -200,6 +200,7 @@ struct emitter {
     struct graph *graph;
     struct report *report;
     bool failed;
+    struct value *seed, *step; /* for op_def.plain: what random numbers come from, scalars of int64; else NULL */
 };
 
 /* The first output; inputs may be NULL. */
@@ -367,6 +368,10 @@ struct op_def {
     /* In its place: emits what it is the gradient of, into a graph of its own, where the node's inputs are x[k]. */
     bool (*retrace)(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value *const *x,
                     struct retraced *r);
+    /* The same for who writes a step of training into a file, where everything is to be of the standard: of a private row
+     * whose gradient has a rule, so that nobody spells it out before; of one of the standard's what its training form does, and
+     * its hidden outputs, which no file can have. NULL: spell_out, or retrace, does. */
+    bool (*plain)(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out);
     bool (*infer)(struct infer *i);
     bool (*run)(struct step *s); /* NULL: every output is a view or known */
     bool (*gradient)(struct backward *b);

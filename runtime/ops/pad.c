@@ -12,6 +12,7 @@
 #include "ops/move.h"
 #include "ops/rank.h"
 #include "ops/resample.h"
+#include "ops/spelled.h"
 #include "ops/view.h"
 #include "tensor/half.h"
 #include <stdio.h>
@@ -294,6 +295,31 @@ static bool grad_run(struct step *s)
 
 static bool gradient_of_grad(struct backward *b); /* below */
 
+/* Axis by axis, what stands in the pads goes back to where it came from. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct pad_grad *a = n->attrs;
+    int64_t dims[MAX_RANK];
+    struct value *v = n->in[0];
+
+    memcpy(dims, a->layout.dims, sizeof dims);
+    for (int d = 0; d < a->layout.rank; d++) {
+        const struct tensor type = { .dtype = I64, .rank = 1, .dims = { dims[d] } };
+        int64_t *at = emit_alloc(e, (size_t)dims[d] * sizeof *at);
+
+        if (!a->layout.begin[d] && !a->layout.end[d])
+            continue;
+        for (int64_t k = 0; at && k < dims[d]; k++)
+            at[k] = source(&a->layout, a->mode, d, k);
+        if (at)
+            v = emit_added_up(e, v, in[0]->dtype, a->layout.rank, dims, d, emit_constant(e, &type, at),
+                              a->layout.from[d]);
+        dims[d] = a->layout.from[d];
+    }
+    out[0] = v;
+    return !e->failed;
+}
+
 static const struct op pad_grad = {
     .name = "PadGrad",
     .domain = "kiln",
@@ -301,6 +327,7 @@ static const struct op pad_grad = {
                                        .signature = "T dY -> T dX",
                                        .types = "T: floats bf16",
                                        .attrs_size = sizeof(struct pad_grad),
+                                       .plain = plain,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .gradient = gradient_of_grad },

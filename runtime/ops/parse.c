@@ -203,7 +203,7 @@ const struct attr *attr_any(struct parse *p, const char *name)
 
 int attr_graph(struct parse *p, const char *name)
 {
-    const struct attr *a = typed(p, name, ATTR_GRAPH);
+    struct attr *a = typed(p, name, ATTR_GRAPH) ? find(p, name) : NULL;
 
     if (!a || !a->graph) {
         if (!p->failed)
@@ -215,6 +215,7 @@ int attr_graph(struct parse *p, const char *name)
         return -1;
     }
     p->graphs[p->node->graphs] = a->graph;
+    a->i = p->node->graphs;
     return p->node->graphs++;
 }
 

@@ -373,6 +373,22 @@ static bool gradient_of_gather_grad(struct backward *b)
     return backward_ok(b);
 }
 
+static bool plain_gather_grad(struct emitter *e, const struct node *n, const struct tensor *const *in,
+                              struct value **out)
+{
+    const struct gather_grad *a = n->attrs;
+    struct value *zeros = emit_zeros(e, in[0]->dtype, a->rank, a->dims);
+    char text[48];
+
+    if (!a->places.elements && a->places.batch)
+        return e->failed = true, fail(e->report, KILN_UNSUPPORTED, node_origin(n)->op_name,
+                                      "a gradient with batch_dims cannot be written");
+    snprintf(text, sizeof text, "axis=%lld reduction='add'", (long long)a->places.axis);
+    out[0] = a->places.elements ? emit(e, "ScatterElements", text, 3, zeros, n->in[1], n->in[0])
+                                : emit(e, "ScatterND", "reduction='add'", 3, zeros, n->in[1], n->in[0]);
+    return out[0];
+}
+
 static const struct op gather_grad = {
     .name = "GatherPlacesGrad",
     .domain = "kiln",
@@ -380,6 +396,7 @@ static const struct op gather_grad = {
                                        .signature = "T dY, Tind indices -> T dX",
                                        .types = "T: floats bf16; Tind: i32 i64",
                                        .attrs_size = sizeof(struct gather_grad),
+                                       .plain = plain_gather_grad,
                                        .infer = gather_grad_infer,
                                        .run = gather_grad_run,
                                        .gradient = gradient_of_gather_grad },

@@ -535,6 +535,46 @@ static bool grad_run(struct step *s)
 
 static bool gradient_of_grad(struct backward *b); /* below */
 
+/* What an axis has after it, of what it has before: [before, after]. */
+static struct value *matrix_of(struct emitter *e, const struct taps *t, bool adjoint, enum dtype dtype)
+{
+    const struct tensor type = { .dtype = F64,
+                                 .rank = 2,
+                                 .dims = { adjoint ? t->out : t->in, adjoint ? t->in : t->out } };
+    double *m = emit_alloc(e, (size_t)tensor_bytes(&type));
+
+    for (int64_t p = 0; m && p < t->out; p++)
+        for (int64_t k = p * t->width; k < (p + 1) * t->width; k++)
+            if (t->index[k] >= 0)
+                m[adjoint ? p * t->in + t->index[k] : t->index[k] * t->out + p] += t->weight[k];
+    return m ? emit_cast_from(e, emit_constant(e, &type, m), F64, dtype) : NULL;
+}
+
+/* Axis by axis, a product with what each element counts. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct resize_grad *a = n->attrs;
+    struct resample r = sums_of(a->forward, &a->layout, in[0]->dtype, !a->back);
+    struct value *v = n->in[0];
+
+    for (int k = 0; k < r.count; k++) {
+        struct taps *t = &r.taps[k];
+        int64_t perm[MAX_RANK];
+
+        t->index = emit_alloc(e, (size_t)(t->out * t->width) * sizeof *t->index);
+        t->weight = emit_alloc(e, (size_t)(t->out * t->width) * sizeof *t->weight);
+        if (!t->index || !t->weight)
+            return false;
+        fill_taps(a->forward, &a->layout, t);
+        for (int d = 0; d < r.rank; d++)
+            perm[d] = d == t->axis ? r.rank - 1 : d == r.rank - 1 ? t->axis : d;
+        v = emit(e, "MatMul", "", 2, emit_transposed(e, v, r.rank, perm), matrix_of(e, t, r.adjoint, in[0]->dtype));
+        v = emit_transposed(e, v, r.rank, perm);
+    }
+    out[0] = v;
+    return !e->failed;
+}
+
 static const struct op resize_grad = {
     .name = "ResizeGrad",
     .domain = "kiln",
@@ -542,6 +582,7 @@ static const struct op resize_grad = {
                                        .signature = "T dY -> T dX",
                                        .types = "T: floats bf16",
                                        .attrs_size = sizeof(struct resize_grad),
+                                       .plain = plain,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .gradient = gradient_of_grad },

@@ -7,6 +7,7 @@
 #include "ops/layout.h"
 #include "ops/move.h"
 #include "ops/rank.h"
+#include "ops/spelled.h"
 #include "ops/view.h"
 #include <string.h>
 
@@ -216,6 +217,31 @@ static bool gradient_of_grad(struct backward *b)
     return backward_ok(b);
 }
 
+/* Axis by axis, what was read goes where it was. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct box *b = n->attrs;
+    int64_t dims[MAX_RANK];
+    struct value *v = n->in[0];
+
+    memcpy(dims, b->dims, sizeof dims);
+    for (int d = 0; d < b->rank; d++) {
+        int64_t *at = emit_alloc(e, (size_t)b->dims[d] * sizeof *at);
+
+        if (b->start[d] == 0 && b->step[d] == 1 && b->dims[d] == b->from[d])
+            continue;
+        for (int64_t k = 0; at && k < b->dims[d]; k++)
+            at[k] = b->start[d] + k * b->step[d];
+        if (at)
+            v = emit_added_up(e, v, in[0]->dtype, b->rank, dims, d,
+                              emit_constant(e, &(struct tensor){ .dtype = I64, .rank = 1, .dims = { b->dims[d] } }, at),
+                              b->from[d]);
+        dims[d] = b->from[d];
+    }
+    out[0] = v;
+    return !e->failed;
+}
+
 static const struct op slice_grad = {
     .name = "SliceGrad",
     .domain = "kiln",
@@ -223,6 +249,7 @@ static const struct op slice_grad = {
                                        .signature = "T dY -> T dX",
                                        .types = "T: floats bf16",
                                        .attrs_size = sizeof(struct box),
+                                       .plain = plain,
                                        .infer = grad_infer,
                                        .run = grad_run,
                                        .gradient = gradient_of_grad },

@@ -39,6 +39,12 @@ static bool gradient(struct backward *b)
     return backward_ok(b);
 }
 
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    out[0] = emit_cast(e, n->in[0], wide(in[0]->dtype, *(const enum widening *)n->attrs));
+    return out[0];
+}
+
 static const struct op widen_late = {
     .name = "Widen",
     .domain = "kiln",
@@ -46,6 +52,7 @@ static const struct op widen_late = {
                                        .signature = "T X -> T1 Y",
                                        .types = "T: floats bf16 ints uints; T1: floats bf16 i32 i64 u32 u64",
                                        .attrs_size = sizeof(enum widening),
+                                       .plain = plain,
                                        .rank = rank_of_input,
                                        .infer = infer,
                                        .run = run,

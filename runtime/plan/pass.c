@@ -88,6 +88,7 @@ void *pass_attrs(struct node *n, struct report *r)
 
     if (attrs)
         n->attrs = memcpy(attrs, n->attrs, n->def->attrs_size);
+    n->said_count = UNKNOWN;
     return attrs;
 }
 

@@ -67,6 +67,9 @@ struct loss_def {
      * that compute the loss of each row, or of each element, of which the mean is taken then; the gradient follows from
      * the nodes. */
     double (*rows)(const struct loss_row *r);
+    /* What `rows` computes as a formula (ops/equation.h), for a file: of x, the outputs, and t, the labels as numbers, it makes
+     * `loss`, whose last dimension is 1; it may read the options. The gradient follows from it. NULL: it cannot be written. */
+    const char *(*spelled)(const void *settings, bool logits);
     struct value *(*emit)(struct emitter *e, const struct loss_nodes *n);
     bool along_classes; /* the outputs of a row are compared together: it goes along the classes, where those are */
     /* Of a loss that is more than its options: makes the rest of its settings when they have been read, and may put another
@@ -170,5 +173,8 @@ struct loss_values {
  * mean is then of what rows cost times what they count, as Keras' sum_over_batch_size: divided by how many there are. */
 bool loss_emit(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, struct value *weights,
                bool gradient, struct loss_values *out);
+/* The same in operators of the standard, in training: the gradient is that of the nodes. */
+bool loss_spell(struct emitter *e, const struct loss *l, struct value *at, struct value *labels, struct value *weights,
+                struct loss_values *out);
 
 #endif

@@ -76,6 +76,9 @@ struct optimizer_def {
     bool (*apply)(const struct update *u);
     /* NULL: it does not train parameters that are double. */
     bool (*apply_double)(const struct update_double *u);
+    /* The same as a formula (ops/equation.h) that changes w and the slots, s0, s1 ... by their places in `slots`; it reads
+     * g, rate, t (the number of the step, from 1) and the options. */
+    const char *(*spelled)(const void *settings);
 };
 
 extern const struct optimizer_def *const optimizer_registry[]; /* ended by NULL; made from optimizers/meson.build */
@@ -132,5 +135,9 @@ struct optimizer_inputs {
     const bool *decays;           /* does weight_decay hold for it? */
 };
 bool optimizer_emit(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i);
+/* The same in operators of the standard, which check nothing. `step`: how many steps lie behind, a scalar of int64. What is new
+ * comes into next[k] of parameter k and, of its slots, into next_slots as they are in i->slots. */
+bool optimizer_spell(struct emitter *e, const struct optimizer *o, const struct optimizer_inputs *i, struct value *step,
+                     struct value **next, struct value **next_slots);
 
 #endif

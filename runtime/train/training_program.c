@@ -9,24 +9,23 @@
 #include "train/class_axis.h"
 #include "train/penalty.h"
 #include "train/state.h"
+#include "train/training_build.h"
 #include <math.h>
 #include <string.h>
-
-/* A graph under construction. */
-struct build {
-    struct trainer *trainer;
-    struct training_program *program;
-    struct emitter e;
-    struct report *report;
-    struct value **state;  /* by state: in this graph; float where the file's type is float16 or bfloat16 */
-    struct value **moved;  /* likewise: a statistic, as the latest node that moves it leaves it; NULL: none has yet */
-    struct value **slots;  /* of the trainable ones, one after the other */
-    bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
-};
 
 static struct value *copied(const struct training_program *p, const struct value *v)
 {
     return p->graph->values[v->id]; /* clones keep ids */
+}
+
+static bool trains(const struct training_program *p)
+{
+    return p->purpose != TO_EVALUATE && p->purpose != TO_PREDICT;
+}
+
+static bool is_written(const struct training_program *p)
+{
+    return p->purpose == TO_WRITE || p->purpose == TO_DESCRIBE;
 }
 
 /* -- parts -- */
@@ -182,6 +181,7 @@ static bool train_node(struct build *b, struct node *n)
     memcpy(attrs, n->attrs, n->def->attrs_size);
     n->def->train(attrs);
     n->attrs = attrs;
+    n->said_count = UNKNOWN;
     for (int k = 0; k < n->def->training_outputs; k++) {
         struct value *v = node_output(n, k);
 
@@ -207,7 +207,7 @@ static bool train_nodes(struct build *b)
     return true;
 }
 
-static struct value *new_input(struct build *b, const char *name, const struct tensor *type)
+struct value *build_input(struct build *b, const char *name, const struct tensor *type)
 {
     struct value *v = graph_value(b->program->graph, name);
 
@@ -231,6 +231,9 @@ static struct value *again(struct build *b, const struct node *n, struct value *
     copy->op_name = n->op_name;
     copy->def = n->def;
     copy->attrs = n->attrs;
+    copy->said = n->said;
+    copy->said_count = n->said_count;
+    copy->said_inputs = n->said_inputs;
     copy->outputs = 1;
     for (int k = 1; k < n->inputs; k++)
         copy->in[k] = n->in[k] ? copied(b->program, n->in[k]) : NULL;
@@ -272,7 +275,7 @@ static bool add_target(struct build *b, size_t k, bool gradient)
 
     if (!at)
         return false;
-    p->y[k] = new_input(b, k ? NULL : "kiln.labels", &t->y);
+    p->y[k] = build_input(b, k ? NULL : "kiln.labels", &t->y);
     if (t->loss.dtype != F32)
         at = emit_cast(&b->e, at, F32);
     y = p->y[k];
@@ -282,6 +285,8 @@ static bool add_target(struct build *b, size_t k, bool gradient)
         at = class_axis_emit(&b->e, at, t->y.rank + !numbers, t->loss.axis);
         y = numbers ? class_axis_emit(&b->e, y, t->y.rank, t->loss.axis) : y;
     }
+    if (is_written(p))
+        return y && at && loss_spell(&b->e, &t->loss, at, y, p->weights, &p->loss[k]);
     if (!y || !at || !loss_emit(&b->e, &t->loss, at, y, p->weights, gradient, &p->loss[k]))
         return false;
     p->metrics[k] = metrics_emit(&b->e, program_metrics(b->trainer, p, k), at, y);
@@ -319,13 +324,13 @@ static bool add_losses(struct build *b, bool gradient)
     p->metrics = arena_array(&p->arena, targets, sizeof *p->metrics, b->report);
     if (!p->y || !p->loss || !p->metrics)
         return false;
-    if (b->trainer->weighted && !(p->weights = new_input(b, "kiln.weights", &b->trainer->weight_type)))
+    if (b->trainer->weighted && !(p->weights = build_input(b, "kiln.weights", &b->trainer->weight_type)))
         return false;
     for (p->targets = 0; p->targets < targets; p->targets++)
         if (!add_target(b, p->targets, gradient))
             return false;
     p->sum = add_up(b);
-    return p->sum && (p->sum == p->loss->mean || graph_add_output(p->graph, p->sum));
+    return p->sum && ((p->sum == p->loss->mean && !is_written(p)) || graph_add_output(p->graph, p->sum));
 }
 
 static void give_batch(const struct build *b, struct tensor *tensors, const struct value *v, const struct tensor *type)
@@ -334,8 +339,7 @@ static void give_batch(const struct build *b, struct tensor *tensors, const stru
     tensors[v->id].dims[0] = b->program->batch;
 }
 
-/* By value id: what comes from outside, for this batch size; rank UNKNOWN for all others. */
-static struct tensor *types_given(struct build *b, struct arena *scratch)
+struct tensor *build_types_given(struct build *b, struct arena *scratch)
 {
     const struct trainer *t = b->trainer;
     struct tensor *tensors = given_types(b->program->graph, scratch, b->report);
@@ -353,13 +357,12 @@ static struct tensor *types_given(struct build *b, struct arena *scratch)
     return tensors;
 }
 
-/* What passes are right without gradients, or before them. What is trained and what is evaluated compute the same. */
-static bool rewrite(struct build *b, enum pass_time time)
+bool build_rewrite(struct build *b, enum pass_time time)
 {
     struct training_program *p = b->program;
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
-    struct tensor *given = types_given(b, &scratch);
+    struct tensor *given = build_types_given(b, &scratch);
     bool *kept = arena_array(&scratch, p->graph->value_count, sizeof *kept, b->report);
     struct rewrite w = { .graph = p->graph, .c = &c, .values = p->graph->value_count, .given = given, .kept = kept };
     bool ok = given && kept;
@@ -382,19 +385,18 @@ static bool expand_gradients(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
-    const struct tensor *given = types_given(b, &scratch);
+    const struct tensor *given = build_types_given(b, &scratch);
     const bool ok = given && grad_expand(b->program->graph, given, NULL, &c);
 
     arena_release(&scratch);
     return ok;
 }
 
-/* The types of all values for this batch size. */
-static struct program *types_of(struct build *b)
+struct program *build_types(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct arena scratch = { .budget = b->trainer->engine.budget };
-    const struct tensor *given = types_given(b, &scratch);
+    const struct tensor *given = build_types_given(b, &scratch);
     struct program *p = given ? plan_types(b->program->graph, given, NULL, &c) : NULL;
 
     arena_release(&scratch);
@@ -406,7 +408,7 @@ static struct program *types_of(struct build *b)
     return p;
 }
 
-static bool add_gradients(struct build *b, const struct program *types)
+bool build_gradients(struct build *b, const struct program *types)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
@@ -474,8 +476,7 @@ static bool find_watched(struct build *b, const struct program *types, struct op
     return !b->e.failed;
 }
 
-/* What the optimiser must know of parameters: whether they can still be saved, how fast they learn. */
-static bool find_bounds(struct build *b, struct optimizer_inputs *to)
+bool build_bounds(struct build *b, struct optimizer_inputs *to)
 {
     const struct trainer *t = b->trainer;
     const void **beginning = emit_alloc(&b->e, t->trainable * sizeof *beginning);
@@ -497,39 +498,59 @@ static bool find_bounds(struct build *b, struct optimizer_inputs *to)
 }
 
 /* Slots and the rate are inputs of the graph that have no name in the file. */
-static bool add_optimizer(struct build *b, const struct program *types)
+bool build_slots(struct build *b)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const size_t slots = (size_t)t->optimizer.slots;
-    struct optimizer_inputs in = {
-        .loss = p->sum, .parameters = t->trainable, .parameter = b->state, .gradient = p->gradient, .slots = b->slots
-    };
 
-    p->rate = new_input(b, "kiln.rate", &t->rate);
+    p->rate = build_input(b, "kiln.rate", &t->rate);
     if (!p->rate)
         return false;
     for (size_t k = 0; k < t->trainable; k++)
         for (size_t s = 0; s < slots; s++) {
-            b->slots[k * slots + s] = new_input(b, NULL, &t->states[k].slots[s]);
+            b->slots[k * slots + s] = build_input(b, NULL, &t->states[k].slots[s]);
             if (!b->slots[k * slots + s])
                 return false;
         }
+    return true;
+}
+
+struct optimizer_inputs build_optimizer_inputs(const struct build *b)
+{
+    const struct training_program *p = b->program;
+
+    return (struct optimizer_inputs){ .loss = p->sum,
+                                      .rate = p->rate,
+                                      .parameters = b->trainer->trainable,
+                                      .parameter = b->state,
+                                      .gradient = p->gradient,
+                                      .slots = b->slots };
+}
+
+static bool add_optimizer(struct build *b, const struct program *types)
+{
+    struct trainer *t = b->trainer;
+    struct training_program *p = b->program;
+    struct optimizer_inputs in;
+
+    if (!build_slots(b))
+        return false;
+    in = build_optimizer_inputs(b);
     for (size_t k = 0; t->keep_gradients && k < t->trainable; k++)
         if (!graph_add_output(p->graph, p->gradient[k]))
             return false;
-    in.rate = p->rate;
-    return find_bounds(b, &in) && find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
+    return build_bounds(b, &in) && find_watched(b, types, &in) && optimizer_emit(&b->e, &t->optimizer, &in);
 }
 
 static bool add_backward(struct build *b)
 {
     const struct plan_context c = engine_context(&b->trainer->engine, b->report);
     struct graph *g = b->program->graph;
-    struct program *types = types_of(b);
+    struct program *types = build_types(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
     struct rewrite w = { .graph = g, .c = &c, .forward = &f, .segments = b->trainer->recompute };
-    const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
+    const bool ok = types && build_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
 
     program_free(types);
     return ok;
@@ -560,7 +581,7 @@ static bool build(struct build *b)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
-    const bool training = p->purpose == TO_TRAIN;
+    const bool training = trains(p);
 
     p->graph = graph_clone(t->model->graph, &p->arena, b->report);
     if (!p->graph)
@@ -579,8 +600,11 @@ static bool build(struct build *b)
     p->inputs = t->inputs;
     for (size_t k = 0; k < t->inputs; k++)
         p->x[k] = p->graph->inputs[k];
-    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) ||
-        !expand_gradients(b) || !rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
+    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) || !expand_gradients(b))
+        return false;
+    if (is_written(p))
+        return build_written_step(b);
+    if (!build_rewrite(b, training ? PASS_FORWARD : PASS_EVALUATION))
         return false;
     return (!training || add_backward(b)) && make_frame(b);
 }

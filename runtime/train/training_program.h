@@ -7,7 +7,16 @@
 enum purpose {
     TO_TRAIN,
     TO_EVALUATE, /* inference and loss */
-    TO_PREDICT   /* inference alone */
+    TO_PREDICT,  /* inference alone */
+    TO_WRITE,    /* a step of training into a file, in operators of the standard */
+    TO_DESCRIBE  /* the same, with the standard's Gradient for the backward part */
+};
+
+/* What is read and made by a step that is written: [states], statistics behind what trains, and [trainable][slots]. */
+struct step_values {
+    struct value **state, **next, **slots, **next_slots;
+    struct node *gradient;                   /* of TO_DESCRIBE: its attributes are yet to be said */
+    struct value *seed, *count, *next_count; /* of random numbers; steps that lie behind, int64 */
 };
 
 struct training_program {
@@ -17,14 +26,16 @@ struct training_program {
     struct arena arena;
     struct graph *graph;
     struct frame *frame;
-    size_t inputs, targets;   /* targets: 0 to predict with */
-    struct value **x, **y;    /* [inputs], [targets] */
-    struct value *weights;    /* of samples: float [samples]; NULL where all count alike */
-    struct value *rate;       /* NULL but for training */
-    struct loss_values *loss; /* [targets] */
-    struct value *sum;        /* of the losses, each as often as it counts: float, scalar; NULL to predict with */
-    struct value **metrics;   /* [targets] the sums over the rows of a batch */
-    struct value **gradient;  /* by state; NULL but for training */
+    size_t inputs, targets;     /* targets: 0 to predict with */
+    struct value **x, **y;      /* [inputs], [targets] */
+    struct value *weights;      /* of samples: float [samples]; NULL where all count alike */
+    struct value *rate;         /* NULL but for training */
+    struct loss_values *loss;   /* [targets] */
+    struct value *sum;          /* of the losses, each as often as it counts: float, scalar; NULL to predict with */
+    struct value **metrics;     /* [targets] the sums over the rows of a batch */
+    struct value **gradient;    /* by state; NULL but for training */
+    struct step_values written; /* of a step that is written, which has no frame */
+    struct tensor *types;       /* of the same, by value id: what comes in, with the batch */
     uint64_t used;
     struct value *penalty; /* what regularisers add to the sum; NULL where there are none */
 };

@@ -145,7 +145,7 @@ int __wrap_close(int fd)
 
 /* -- what is worked on -- */
 
-#define HEAD "<ir_version: 8, opset_import: [\"\": 17]> "
+#define HEAD "<ir_version: 8, opset_import: [\"\": 18]> "
 
 /* Doubles, a branch, a loop, a function, sizes that only running can tell, constants to be folded, data beside it. */
 static const char everything[] =
@@ -333,6 +333,36 @@ static kiln_status train_and_save(void)
     kiln_trainer_free(t);
     kiln_model_free(out);
     return status;
+}
+
+/* A step as a file: all of it, or with the standard's Gradient. */
+static kiln_status write_step(bool lower)
+{
+    const kiln_trainer_options o = { .size = sizeof o, .threads = threads, .memory = memory, .optimizer = "adam" };
+    kiln_model *m = NULL, *out = NULL;
+    kiln_trainer *t = NULL;
+    kiln_status status = open_model(&m, "learner.onnxtxt");
+
+    if (!status)
+        status = kiln_trainer_new(&t, m, &o, &err);
+    kiln_model_free(m);
+    if (!status)
+        status = lower ? kiln_trainer_lower(&out, t, 2, &err) : kiln_trainer_describe(&out, t, &err);
+    if (!status)
+        status = kiln_model_save(out, "out.onnx", KILN_FORM_BY_NAME, &err);
+    kiln_trainer_free(t);
+    kiln_model_free(out);
+    return status;
+}
+
+static kiln_status lower_and_save(void)
+{
+    return write_step(true);
+}
+
+static kiln_status describe_and_save(void)
+{
+    return write_step(false);
 }
 
 /* What a training with data has, made with one context. */
@@ -530,6 +560,7 @@ static const struct act {
     { "run", run_everything, true },   { "save", save_everything, true },       { "draw", draw, true },
     { "train", train_and_save, true }, { "fit", fit_and_save_best, true },      { "look", look_and_edit, true },
     { "adapt", adapt_and_save, true }, { "classes", replace_by_classes, true }, { "graft", replace_by_graft, true },
+    { "lower", lower_and_save, true }, { "describe", describe_and_save, true },
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 

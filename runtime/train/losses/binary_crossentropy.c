@@ -26,6 +26,13 @@ static const char *guess(const struct loss_clues *c)
                                                : NULL;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    return logits ? "loss = mean(softplus(x) - x * t)"
+                  : "q = min(max(x, 1e-7), 1 - 1e-7); loss = -mean(t * log(q) + (1 - t) * log(1 - q))";
+}
+
 const struct loss_def loss_binary_crossentropy = {
     .row = { "binary_crossentropy", "each output is a probability by itself",
              (const struct spec_option[]){ FROM_LOGITS(struct crossentropy),
@@ -36,5 +43,6 @@ const struct loss_def loss_binary_crossentropy = {
     .labels = LABELS_PROBABILITIES,
     .activation = ACTIVATION_SIGMOID,
     .guess = guess,
+    .spelled = spelled,
     .rows = rows,
 };

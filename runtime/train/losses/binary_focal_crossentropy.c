@@ -45,6 +45,20 @@ static double rows(const struct loss_row *r)
     return loss * each;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    return logits
+               ? "p = sigmoid(x); cross = softplus(x) - x * t;"
+                 "weight = apply_class_balancing * (t * alpha + (1 - t) * (1 - alpha)) + (1 - apply_class_balancing);"
+                 "wrong = 1 - t * p - (1 - t) * (1 - p);"
+                 "loss = mean(weight * pow(wrong, gamma) * cross)"
+               : "q = min(max(x, 1e-7), 1 - 1e-7); cross = -(t * log(q) + (1 - t) * log(1 - q));"
+                 "weight = apply_class_balancing * (t * alpha + (1 - t) * (1 - alpha)) + (1 - apply_class_balancing);"
+                 "wrong = 1 - t * x - (1 - t) * (1 - x);"
+                 "loss = mean(weight * pow(wrong, gamma) * cross)";
+}
+
 const struct loss_def loss_binary_focal_crossentropy = {
     .row = { "binary_focal_crossentropy", "as binary, what is right counts less",
              (const struct spec_option[]){
@@ -57,5 +71,6 @@ const struct loss_def loss_binary_focal_crossentropy = {
     .settings_size = sizeof(struct settings),
     .labels = LABELS_PROBABILITIES,
     .activation = ACTIVATION_SIGMOID,
+    .spelled = spelled,
     .rows = rows,
 };

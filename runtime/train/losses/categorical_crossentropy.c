@@ -11,6 +11,13 @@ static const char *guess(const struct loss_clues *c)
     return c->label_classes ? NULL : categorical_guess(c);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    return logits ? "loss = -sum(t * log_softmax(x))"
+                  : "q = min(max(x / sum(x), 1e-7), 1 - 1e-7); loss = -sum(t * log(q))";
+}
+
 const struct loss_def loss_categorical_crossentropy = {
     .row = { "categorical_crossentropy", "outputs and labels are distributions over classes",
              (const struct spec_option[]){
@@ -20,5 +27,6 @@ const struct loss_def loss_categorical_crossentropy = {
     .activation = ACTIVATION_SOFTMAX,
     .guess = guess,
     .along_classes = true,
+    .spelled = spelled,
     .rows = rows,
 };

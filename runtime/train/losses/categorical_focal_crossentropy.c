@@ -44,6 +44,15 @@ static double rows(const struct loss_row *r)
     return loss;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    return logits ? "q = min(max(softmax(x), 1e-7), 1 - 1e-7);"
+                    "loss = -sum(alpha * pow(1 - q, gamma) * t * log(q))"
+                  : "q = min(max(x / sum(x), 1e-7), 1 - 1e-7);"
+                    "loss = -sum(alpha * pow(1 - q, gamma) * t * log(q))";
+}
+
 const struct loss_def loss_categorical_focal_crossentropy = {
     .row = { "categorical_focal_crossentropy", "as categorical, what is right counts less",
              (const struct spec_option[]){
@@ -56,5 +65,6 @@ const struct loss_def loss_categorical_focal_crossentropy = {
     .labels = LABELS_PROBABILITIES,
     .activation = ACTIVATION_SOFTMAX,
     .along_classes = true,
+    .spelled = spelled,
     .rows = rows,
 };

@@ -15,6 +15,13 @@ static double rows(const struct loss_row *r)
     return (1 - pow(p, q)) / q;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "loss = (1 - pow(sum(t * x), q)) / q";
+}
+
 const struct loss_def loss_categorical_generalized_cross_entropy = {
     .row = { "categorical_generalized_cross_entropy", "for class numbers that may be wrong",
              (const struct spec_option[]){ { SPEC_FIELD(struct settings, q), "from cross-entropy to absolute error",
@@ -23,5 +30,6 @@ const struct loss_def loss_categorical_generalized_cross_entropy = {
     .settings_size = sizeof(struct settings),
     .labels = LABELS_CLASSES,
     .along_classes = true,
+    .spelled = spelled,
     .rows = rows,
 };

@@ -25,9 +25,17 @@ static double rows(const struct loss_row *r)
     return loss > 0 || isnan(right) ? loss : 0;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "loss = max(1 + largest((1 - t) * x) - sum(t * x), 0)";
+}
+
 const struct loss_def loss_categorical_hinge = {
     .row = { "categorical_hinge", "a margin between the class and all others", NULL },
     .labels = LABELS_PROBABILITIES,
     .along_classes = true,
+    .spelled = spelled,
     .rows = rows,
 };

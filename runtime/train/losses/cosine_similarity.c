@@ -25,9 +25,18 @@ static double rows(const struct loss_row *r)
     return isnan(xx) ? xx : -cosine;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "of_x = sqrt(max(sum(x * x), 1e-14)); of_t = sqrt(max(sum(t * t), 1e-14));"
+           "loss = -sum(x * t) / (of_x * of_t)";
+}
+
 const struct loss_def loss_cosine_similarity = {
     .row = { "cosine_similarity", "the direction of a row, whatever its length; -1 is the label's", NULL },
     .labels = LABELS_NUMBERS,
     .along_classes = true,
+    .spelled = spelled,
     .rows = rows,
 };

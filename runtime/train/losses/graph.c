@@ -132,6 +132,9 @@ static bool copy_node(struct emitter *e, const struct node *from, struct value *
     n->op_name = from->op_name;
     n->since = from->since;
     n->attrs = from->attrs;
+    n->said = from->said;
+    n->said_count = from->said_count;
+    n->said_inputs = from->said_inputs;
     n->index = from->index;
     n->stream = from->def->flags & OP_RANDOM ? e->graph->streams++ : 0;
     n->name = arena_printf(e->graph->arena, e->report, "loss/%s", from->name); /* as messages tell of it */

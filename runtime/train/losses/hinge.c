@@ -17,8 +17,16 @@ static double rows(const struct loss_row *r)
     return mean_of_outputs(r, of_output);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "loss = mean(max(1 - where(abs(t) > 0, t, -1) * x, 0))";
+}
+
 const struct loss_def loss_hinge = {
     .row = { "hinge", "a margin; labels are 1 and -1, or 1 and 0", NULL },
     .labels = LABELS_NUMBERS,
+    .spelled = spelled,
     .rows = rows,
 };

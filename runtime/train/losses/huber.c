@@ -23,6 +23,13 @@ static double rows(const struct loss_row *r)
     return mean_of_outputs(r, of_output);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "d = x - t; far = abs(d); loss = mean(where(far <= delta, d * d / 2, delta * far - delta * delta / 2))";
+}
+
 const struct loss_def loss_huber = {
     .row = { "huber", "as squared error near the label, as absolute error far off",
              (const struct spec_option[]){
@@ -30,5 +37,6 @@ const struct loss_def loss_huber = {
                  { 0 } } },
     .settings_size = sizeof(struct settings),
     .labels = LABELS_NUMBERS,
+    .spelled = spelled,
     .rows = rows,
 };

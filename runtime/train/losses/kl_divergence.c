@@ -21,11 +21,19 @@ static double rows(const struct loss_row *r)
     return loss;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "p = min(max(t, 1e-7), 1); q = min(max(x, 1e-7), 1); loss = sum(p * log(p / q))";
+}
+
 const struct loss_def loss_kl_divergence = {
     .row = { "kl_divergence", "how far a distribution is from the label's (Kullback and Leibler)",
              (const struct spec_option[]){
                  SPEC_ALIAS_OF("kld"), SPEC_ALIAS_OF("kullback_leibler_divergence"), { 0 } } },
     .labels = LABELS_PROBABILITIES,
     .along_classes = true,
+    .spelled = spelled,
     .rows = rows,
 };

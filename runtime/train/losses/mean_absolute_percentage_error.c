@@ -16,9 +16,17 @@ static double rows(const struct loss_row *r)
     return mean_of_outputs(r, of_output);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "loss = mean(100 * abs(x - t) / max(abs(t), 1e-7))";
+}
+
 const struct loss_def loss_mean_absolute_percentage_error = {
     .row = { "mean_absolute_percentage_error", "numbers, of which errors count by their size",
              (const struct spec_option[]){ SPEC_ALIAS_OF("mape"), { 0 } } },
     .labels = LABELS_NUMBERS,
+    .spelled = spelled,
     .rows = rows,
 };

@@ -21,9 +21,17 @@ static const char *guess(const struct loss_clues *c)
                                                                      : "nothing tells that the output is a probability";
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "d = x - t; loss = mean(d * d)";
+}
+
 const struct loss_def loss_mean_squared_error = {
     .row = { "mean_squared_error", "labels are numbers", (const struct spec_option[]){ SPEC_ALIAS_OF("mse"), { 0 } } },
     .labels = LABELS_NUMBERS,
     .guess = guess,
+    .spelled = spelled,
     .rows = rows,
 };

@@ -16,9 +16,17 @@ static double rows(const struct loss_row *r)
     return mean_of_outputs(r, of_output);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "d = log(1 + max(x, 1e-7)) - log(1 + max(t, 1e-7)); loss = mean(d * d)";
+}
+
 const struct loss_def loss_mean_squared_logarithmic_error = {
     .row = { "mean_squared_logarithmic_error", "numbers from 0 on, by their ratio",
              (const struct spec_option[]){ SPEC_ALIAS_OF("msle"), { 0 } } },
     .labels = LABELS_NUMBERS,
+    .spelled = spelled,
     .rows = rows,
 };

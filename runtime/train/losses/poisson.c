@@ -14,8 +14,16 @@ static double rows(const struct loss_row *r)
     return mean_of_outputs(r, of_output);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "loss = mean(x - t * log(x + 1e-7))";
+}
+
 const struct loss_def loss_poisson = {
     .row = { "poisson", "counts, of which the output is the mean", NULL },
     .labels = LABELS_NUMBERS,
+    .spelled = spelled,
     .rows = rows,
 };

@@ -44,6 +44,13 @@ static const char *guess(const struct loss_clues *c)
     return c->label_classes ? categorical_guess(c) : NULL;
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    return logits ? "loss = -sum(t * log_softmax(x))"
+                  : "q = min(max(x, 1e-7), 1 - 1e-7); loss = log(sum(q)) - log(sum(t * q))";
+}
+
 const struct loss_def loss_sparse_categorical_crossentropy = {
     .row = { "sparse_categorical_crossentropy", "as categorical, labels are class numbers",
              (const struct spec_option[]){ FROM_LOGITS(struct settings),
@@ -56,5 +63,6 @@ const struct loss_def loss_sparse_categorical_crossentropy = {
     .guess = guess,
     .along_classes = true,
     .skips = skips,
+    .spelled = spelled,
     .rows = rows,
 };

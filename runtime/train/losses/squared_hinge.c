@@ -17,8 +17,16 @@ static double rows(const struct loss_row *r)
     return mean_of_outputs(r, of_output);
 }
 
+static const char *spelled(const void *settings, bool logits)
+{
+    (void)settings;
+    (void)logits;
+    return "short = max(1 - where(abs(t) > 0, t, -1) * x, 0); loss = mean(short * short)";
+}
+
 const struct loss_def loss_squared_hinge = {
     .row = { "squared_hinge", "as hinge, what is far off counts more", NULL },
     .labels = LABELS_NUMBERS,
+    .spelled = spelled,
     .rows = rows,
 };

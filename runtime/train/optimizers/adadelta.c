@@ -12,6 +12,13 @@ enum { GRADIENTS, CHANGES }; /* slots */
 #define LOOPS "train/optimizers/adadelta.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "s0 = rho * s0 + (1 - rho) * (g * g); change = sqrt(s1 + epsilon) * g / sqrt(s0 + epsilon);"
+           "s1 = rho * s1 + (1 - rho) * (change * change); w = w - rate * change";
+}
+
 const struct optimizer_def optimizer_adadelta = {
     .row = { "adadelta", "steps as long as the last ones (arXiv:1212.5701, where the rate is 1)",
              (const struct spec_option[]){
@@ -23,6 +30,7 @@ const struct optimizer_def optimizer_adadelta = {
     .title = "Adadelta",
     .settings_size = sizeof(struct settings),
     .slots = { [GRADIENTS] = { .name = "accumulated_grad" }, [CHANGES] = { .name = "accumulated_delta_var" } },
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

@@ -15,6 +15,12 @@ static double begins(const void *settings)
 #define LOOPS "train/optimizers/adagrad.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "s0 = s0 + g * g; w = w - rate * g / sqrt(s0 + epsilon)";
+}
+
 const struct optimizer_def optimizer_adagrad = {
     .row = { "adagrad", "slower, the more a parameter has moved (Duchi and others 2011)",
              (const struct spec_option[]){
@@ -26,6 +32,7 @@ const struct optimizer_def optimizer_adagrad = {
     .title = "Adagrad",
     .settings_size = sizeof(struct settings),
     .slots = { { .name = "accumulator", .begins = begins } },
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

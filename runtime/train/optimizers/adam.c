@@ -40,6 +40,15 @@ bool adam_apply_double(const struct update_double *u)
                                            1 - s->beta_1, 1 - s->beta_2, s->epsilon);
 }
 
+const char *adam_spelled(const void *settings)
+{
+    return ((const struct adam *)settings)->amsgrad
+               ? "alpha = rate * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t)); s0 = s0 + (g - s0) * (1 - beta_1);"
+                 "s1 = s1 + (g * g - s1) * (1 - beta_2); s2 = max(s2, s1); w = w - s0 * alpha / (sqrt(s2) + epsilon)"
+               : "alpha = rate * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t)); s0 = s0 + (g - s0) * (1 - beta_1);"
+                 "s1 = s1 + (g * g - s1) * (1 - beta_2); w = w - s0 * alpha / (sqrt(s1) + epsilon)";
+}
+
 const struct optimizer_def optimizer_adam = {
     .row = { "adam", "Adam (Kingma and Ba, arXiv:1412.6980)",
              (const struct spec_option[]){ LEARNING_RATE(struct adam, .001), ADAM_OPTIONS, { 0 } } },

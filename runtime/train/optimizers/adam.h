@@ -36,6 +36,7 @@ enum { ADAM_MOMENTUM, ADAM_VELOCITY, ADAM_VELOCITY_HAT }; /* slots */
 
 float adam_rate(const void *settings, float learning_rate, int64_t step);
 bool adam_apply(const struct update *u);
+const char *adam_spelled(const void *settings);
 bool adam_apply_double(const struct update_double *u);
 
 /* The definition behind its name and options. */
@@ -44,6 +45,6 @@ bool adam_apply_double(const struct update_double *u);
     .slots = { [ADAM_MOMENTUM] = { .name = "momentum" },                                                               \
                [ADAM_VELOCITY] = { .name = "velocity" },                                                               \
                [ADAM_VELOCITY_HAT] = { .name = "velocity_hat", .needed_by = "amsgrad" } },                             \
-    .rate = adam_rate, .apply = adam_apply, .apply_double = adam_apply_double
+    .rate = adam_rate, .apply = adam_apply, .apply_double = adam_apply_double, .spelled = adam_spelled
 
 #endif

@@ -8,6 +8,13 @@ enum { MOMENTUM, NORM }; /* slots */
 #define LOOPS "train/optimizers/adamax.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "begun = 1 - pow(beta_1, t); s0 = s0 + (g - s0) * (1 - beta_1); s1 = max(beta_2 * s1, abs(g));"
+           "w = w - rate * s0 / (begun * (s1 + epsilon))";
+}
+
 const struct optimizer_def optimizer_adamax = {
     .row = { "adamax", "Adam by the largest gradient (Kingma and Ba, arXiv:1412.6980)",
              (const struct spec_option[]){
@@ -15,6 +22,7 @@ const struct optimizer_def optimizer_adamax = {
     .title = "Adamax",
     .settings_size = sizeof(struct means),
     .slots = { [MOMENTUM] = { .name = "momentum" }, [NORM] = { .name = "norm" } },
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

@@ -20,6 +20,15 @@ static double begins(const void *settings)
 #define LOOPS "train/optimizers/ftrl.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "power = -learning_rate_power; before = pow(s0, power); s0 = s0 + g * g; after = pow(s0, power);"
+           "s1 = s1 + g + 2 * l2_shrinkage_regularization_strength * w - (after - before) / rate * w;"
+           "clipped = min(max(s1, -l1_regularization_strength), l1_regularization_strength);"
+           "w = (clipped - s1) / (after / rate + 2 * (l2_regularization_strength + beta / (2 * rate)))";
+}
+
 const struct optimizer_def optimizer_ftrl = {
     .row = { "ftrl", "keeps what hardly matters at 0 (McMahan and others 2013)",
              (const struct spec_option[]){
@@ -38,6 +47,7 @@ const struct optimizer_def optimizer_ftrl = {
     .title = "Ftrl",
     .settings_size = sizeof(struct settings),
     .slots = { [ACCUMULATOR] = { .name = "accumulator", .begins = begins }, [LINEAR] = { .name = "linear" } },
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

@@ -16,6 +16,15 @@ static double ratio(double parameter, double way)
 #define LOOPS "train/optimizers/lamb.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "s0 = s0 + (g - s0) * (1 - beta_1); s1 = s1 + (g * g - s1) * (1 - beta_2);"
+           "way = s0 / (1 - pow(beta_1, t)) / (sqrt(s1 / (1 - pow(beta_2, t))) + epsilon);"
+           "size = total(w * w); length = total(way * way);"
+           "w = w - where(min(size, length) > 0, sqrt(size) / sqrt(length), 1) * rate * way";
+}
+
 const struct optimizer_def optimizer_lamb = {
     .row = { "lamb", "Adam, in proportion to each tensor (You and others, arXiv:1904.00962)",
              (const struct spec_option[]){
@@ -26,6 +35,7 @@ const struct optimizer_def optimizer_lamb = {
     .prepared_size = sizeof(double),
     .prepare = prepare_float,
     .prepare_double = prepare_double,
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

@@ -10,6 +10,12 @@ struct settings {
 #define LOOPS "train/optimizers/lion.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "way = s0 * beta_1 + g * (1 - beta_1); w = w - rate * sign(way); s0 = s0 * beta_2 + g * (1 - beta_2)";
+}
+
 const struct optimizer_def optimizer_lion = {
     .row = { "lion", "by the sign of the momentum (Chen and others, arXiv:2302.06675)",
              (const struct spec_option[]){
@@ -21,6 +27,7 @@ const struct optimizer_def optimizer_lion = {
     .title = "Lion",
     .settings_size = sizeof(struct settings),
     .slots = { { .name = "momentum" } },
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

@@ -19,6 +19,15 @@ static double one(const void *settings)
 #define LOOPS "train/optimizers/nadam.c"
 #include "train/each_real.h"
 
+static const char *spelled(const void *settings)
+{
+    (void)settings;
+    return "now = beta_1 * (1 - .5 * pow(.96, t)); next = beta_1 * (1 - .5 * pow(.96, t + 1)); s2 = s2 * now;"
+           "s0 = s0 + (g - s0) * (1 - beta_1); s1 = s1 + (g * g - s1) * (1 - beta_2);"
+           "way = s0 * (rate * next / (1 - s2 * next)) + g * (rate * (1 - now) / (1 - s2));"
+           "w = w - way / (sqrt(s1 / (1 - pow(beta_2, t))) + epsilon)";
+}
+
 const struct optimizer_def optimizer_nadam = {
     .row = { "nadam", "Adam with Nesterov's momentum (Dozat 2016)",
              (const struct spec_option[]){
@@ -31,6 +40,7 @@ const struct optimizer_def optimizer_nadam = {
     .prepared_size = sizeof(struct factors),
     .prepare = prepare_float,
     .prepare_double = prepare_double,
+    .spelled = spelled,
     .apply = apply_float,
     .apply_double = apply_double,
 };

@@ -24,6 +24,20 @@ static bool apply_double(const struct update_double *u)
                                               u->n, u->learning_rate, s->rho, s->momentum, s->epsilon);
 }
 
+static const char *spelled(const void *settings)
+{
+    const struct settings *s = settings;
+
+    if (s->centered)
+        return s->momentum > 0 ? "s0 = rho * s0 + (1 - rho) * (g * g); s1 = rho * s1 + (1 - rho) * g;"
+                                 "s2 = momentum * s2 + rate * g / sqrt(s0 - s1 * s1 + epsilon); w = w - s2"
+                               : "s0 = rho * s0 + (1 - rho) * (g * g); s1 = rho * s1 + (1 - rho) * g;"
+                                 "w = w - rate * g / sqrt(s0 - s1 * s1 + epsilon)";
+    return s->momentum > 0
+               ? "s0 = rho * s0 + (1 - rho) * (g * g); s2 = momentum * s2 + rate * g / sqrt(s0 + epsilon); w = w - s2"
+               : "s0 = rho * s0 + (1 - rho) * (g * g); w = w - rate * g / sqrt(s0 + epsilon)";
+}
+
 const struct optimizer_def optimizer_rmsprop = {
     .row = { "rmsprop", "RMSprop (Tieleman and Hinton 2012)",
              (const struct spec_option[]){
@@ -39,6 +53,7 @@ const struct optimizer_def optimizer_rmsprop = {
     .slots = { [VELOCITY] = { .name = "velocity" },
                [AVERAGE] = { .name = "average", .needed_by = "centered" },
                [MOMENTUM] = { .name = "momentum", .needed_by = "momentum" } },
+    .spelled = spelled,
     .apply = apply,
     .apply_double = apply_double,
 };

@@ -20,6 +20,15 @@ static bool apply_double(const struct update_double *u)
     return u->kernels->update->sgd_double(u->w, u->slots[0], u->g, u->n, u->learning_rate, s->momentum, s->nesterov);
 }
 
+static const char *spelled(const void *settings)
+{
+    const struct settings *s = settings;
+
+    return !(s->momentum > 0) ? "w = w - rate * g"
+           : s->nesterov      ? "s0 = momentum * s0 - rate * g; w = w + (momentum * s0 - rate * g)"
+                              : "s0 = momentum * s0 - rate * g; w = w + s0";
+}
+
 const struct optimizer_def optimizer_sgd = {
     .row = { "sgd", "gradient descent, with momentum where it is asked for",
              (const struct spec_option[]){
@@ -30,6 +39,7 @@ const struct optimizer_def optimizer_sgd = {
     .title = "Sgd",
     .settings_size = sizeof(struct settings),
     .slots = { { .name = "momentum", .needed_by = "momentum" } },
+    .spelled = spelled,
     .apply = apply,
     .apply_double = apply_double,
 };

@@ -15,6 +15,9 @@ struct grad_request {
     size_t count; /* what is asked for */
     struct value *const *wrt;
     struct value **gradient; /* out: NULL where nothing flows to wrt[k] */
+    /* out, may be NULL: by id of the nodes that there were before, how many nodes the graph has when its rule is done. They
+     * are walked from the last one on. */
+    size_t *ends;
 };
 
 /* False with an error where an operator on the way has no gradient (its reason is told), or memory runs out. */

@@ -51,9 +51,10 @@ static struct value *added(struct layout *l, struct value *v, struct known known
     return v;
 }
 
-static struct value *new_value(struct layout *l, struct known known)
+/* For people it is called as the one whose other form it is. */
+static struct value *form_of(struct layout *l, const struct value *v)
 {
-    return added(l, graph_value(l->graph, NULL), known);
+    return added(l, graph_value(l->graph, v->name), known_of(v));
 }
 
 static void make_instead(struct value *made, struct value *v)
@@ -310,7 +311,7 @@ static bool give_last(struct layout *l, struct node *n, int rank)
         l->forms[v->id] = (struct form){ .onnx = v };
         if (known_of(v).rank != rank)
             continue;
-        last = new_value(l, known_of(v));
+        last = form_of(l, v);
         if (!last)
             return false;
         l->forms[v->id] = (struct form){ .last = last };

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 #include "data/element.h"
 #include "plan/samples_first.h"
+#include "train/kept.h"
 #include "train/measure.h"
 #include "train/penalty.h"
 #include "train/prepare.h"
@@ -188,6 +189,7 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         return false;
     t->keep_gradients = o->keep_gradients;
     t->recompute = o->recompute;
+    t->tell_kept = o->tell_kept;
     t->weighted = o->weighted;
     t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);
@@ -369,12 +371,10 @@ static bool check_all(const struct trainer *t, const struct tensor *x, const str
     return true;
 }
 
-static const struct program *plan(struct trainer *t, int64_t batch, struct report *r)
+static const struct program *plan(struct trainer *t, struct training_program *p, struct report *r)
 {
-    struct training_program *p = program_for(t, batch, r);
+    const int64_t batch = p->batch;
 
-    if (!p)
-        return NULL;
     for (size_t k = 0; k < p->inputs; k++) {
         struct tensor x = t->x[k];
 
@@ -398,12 +398,23 @@ static const struct program *plan(struct trainer *t, int64_t batch, struct repor
 
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
 {
-    const struct program *p;
+    const struct program *p = NULL;
+    struct training_program *made;
 
     budget_start(&t->budget);
-    p = plan(t, batch, r);
+    made = program_for(t, batch, r);
+    if (made)
+        p = plan(t, made, r);
     budget_stop(&t->budget);
     return p;
+}
+
+const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report *r)
+{
+    const struct program *p = trainer_plan(t, batch, r);
+    struct training_program *made = p ? program_for(t, batch, r) : NULL;
+
+    return made && kept_settle(made->kept, p, &made->arena, r) ? made->kept : NULL;
 }
 
 double trainer_learning_rate(const struct trainer *t)

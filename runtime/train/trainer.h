@@ -71,6 +71,7 @@ struct trainer_options {
     const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
     size_t metric_count;        /* 0: accuracy, where it applies */
     bool weighted;              /* batches come with weights of their samples */
+    bool tell_kept;             /* for trainer_kept */
     bool remember;              /* the model is told of losses (remember.h) */
 };
 
@@ -137,7 +138,7 @@ struct trainer {
     struct tensor rate; /* scalar, double: the learning rate, set before each step */
     double learning_rate;
     int64_t steps;
-    bool keep_gradients, recompute;
+    bool keep_gradients, recompute, tell_kept;
     struct training_program *programs;   /* by batch size */
     struct training_program *evaluation; /* inference and loss, for all batch sizes */
     struct training_program *prediction; /* inference alone, likewise */
@@ -176,6 +177,10 @@ const struct tensor *trainer_output(const struct trainer *t, size_t k);
 
 /* The program of a step with so many samples, for those who only look: planned, not run. Until the next step. */
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r);
+
+/* What such a step keeps of its forward part for the backward one, with options.tell_kept. Until the next step. */
+struct kept;
+const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report *r);
 
 /* By the name of the initializer; NULL where there is none. `slot` is one of the optimiser's slot_names, NULL for the
  * value itself. The memory may be written to between steps. */

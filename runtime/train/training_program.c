@@ -7,6 +7,7 @@
 #include "plan/pass.h"
 #include "plan/samples_first.h"
 #include "train/class_axis.h"
+#include "train/kept.h"
 #include "train/penalty.h"
 #include "train/state.h"
 #include <math.h>
@@ -406,23 +407,25 @@ static struct program *types_of(struct build *b)
     return p;
 }
 
-static bool add_gradients(struct build *b, const struct program *types)
+static bool add_gradients(struct build *b, const struct forward_part *f)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const struct plan_context c = engine_context(&t->engine, b->report);
     const size_t seeds = p->targets + (p->penalty != NULL);
+    size_t *ends = t->tell_kept ? arena_array(&p->arena, f->nodes, sizeof *ends, b->report) : NULL;
     struct value **seed = emit_alloc(&b->e, seeds * sizeof *seed);
     struct value **flow = emit_alloc(&b->e, seeds * sizeof *flow);
     const struct grad_request q = { .graph = p->graph,
-                                    .types = types->types,
+                                    .types = f->types->types,
                                     .seeds = seeds,
                                     .seed = seed,
                                     .seed_gradient = flow,
                                     .count = t->trainable,
                                     .wrt = b->state,
-                                    .gradient = p->gradient };
-    bool ok = seed && flow;
+                                    .gradient = p->gradient,
+                                    .ends = ends };
+    bool ok = seed && flow && (ends || !t->tell_kept);
 
     for (size_t k = 0; ok && k < p->targets; k++) {
         seed[k] = p->loss[k].seed;
@@ -438,7 +441,9 @@ static bool add_gradients(struct build *b, const struct program *types)
         if (!p->gradient[k])
             ok = fail(b->report, KILN_UNSUPPORTED, NULL,
                       "nothing flows back to parameter '%s': freeze it, or look at the model", b->state[k]->name);
-    return ok;
+    if (ok && ends)
+        p->kept = kept_find(&q, f, &p->arena, b->report);
+    return ok && (p->kept || !ends);
 }
 
 /* state_limit of the state that the value is; infinite where it is none. */
@@ -529,7 +534,7 @@ static bool add_backward(struct build *b)
     struct program *types = types_of(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
     struct rewrite w = { .graph = g, .c = &c, .forward = &f, .segments = b->trainer->recompute };
-    const bool ok = types && add_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
+    const bool ok = types && add_gradients(b, &f) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
 
     program_free(types);
     return ok;

@@ -26,6 +26,7 @@ struct training_program {
     struct value **metrics;   /* [targets] the sums over the rows of a batch */
     struct value **gradient;  /* by state; NULL but for training */
     uint64_t used;
+    struct kept *kept;     /* of the forward part for the backward one; NULL where nobody asks */
     struct value *penalty; /* what regularisers add to the sum; NULL where there are none */
 };
 

@@ -818,6 +818,13 @@ typedef struct kiln_trainer_options {
     /* Memory for time: what a step would keep for its way back is made again, a segment of the network at a time (Chen and
      * others, arXiv:1604.06174). What is learned has the same bits. */
     bool recompute;
+    /* Backpropagation through time, truncated: RNN, GRU and LSTM, Loop and Scan run whole, but where a step, or an iteration,
+     * whose number from 0 on is a multiple of this begins, no gradient goes back to the one before it through what is
+     * carried, as if sequences were cut there and states detached (PyTorch). What each step costs counts whole, and so
+     * does what it gives to parameters; an initial state has the gradient of the first stretch. Steps count in the order
+     * in which they run: from the end of its sequence where a direction goes backwards. What a body only adds to, or puts
+     * into, is no state. From 0 on; 0: never cut. */
+    int64_t bptt;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -1364,7 +1371,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false, NULL }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false, false, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

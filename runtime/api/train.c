@@ -91,6 +91,7 @@ struct trainer_options api_trainer_options(const kiln_trainer_options *o)
                                      .untie = o->untie,
                                      .keep_gradients = o->keep_gradients,
                                      .recompute = o->recompute,
+                                     .bptt = o->bptt,
                                      .measure = o->measure,
                                      .remember = o->remember,
                                      .schedule = o->schedule,

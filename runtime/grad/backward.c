@@ -135,6 +135,11 @@ void give_unbroadcast(struct backward *b, int k, struct value *gradient)
         give_unbroadcast_from(b, k, gradient, out);
 }
 
+int64_t truncation(struct backward *b)
+{
+    return b->q->bptt;
+}
+
 bool zero_gradient(struct backward *b)
 {
     return backward_ok(b);

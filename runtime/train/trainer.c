@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 #include "data/element.h"
+#include "ops/registry.h"
 #include "plan/samples_first.h"
 #include "train/kept.h"
 #include "train/measure.h"
@@ -171,6 +172,30 @@ static bool find_inputs(struct trainer *t, const struct tensor *data, struct rep
     return t->x;
 }
 
+/* Is there anything in it, or in its bodies, that carries from step to step? Subgraphs nest no deeper than the loader allows,
+ * so this may recurse. */
+static bool carries(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+
+        if (node_is(n, &op_loop) || node_is(n, &op_rnn) || node_is(n, &op_gru) || node_is(n, &op_lstm))
+            return true;
+        for (int s = 0; s < n->graphs; s++)
+            if (carries(n->graph_of[s]))
+                return true;
+    }
+    return false;
+}
+
+static void set_truncation(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    t->bptt = o->bptt;
+    if (o->bptt && !carries(t->model->graph))
+        warn(r, NULL, "bptt is %lld, but the model has no RNN, GRU, LSTM, Loop or Scan: it does nothing",
+             (long long)o->bptt);
+}
+
 /* -- life -- */
 
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
@@ -193,6 +218,8 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
     t->weighted = o->weighted;
     t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);
+    if (t->model)
+        set_truncation(t, o, r);
     return t->model && find_inputs(t, o->x, r) && targets_find(t, o, r) && (o->measure || make_state(t, o, r)) &&
            penalties_find(t, o, r) && targets_choose(t, o, r) && measures_name(t, r) &&
            (!o->remember || losses_remember(t, o, r));

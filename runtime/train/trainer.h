@@ -62,6 +62,7 @@ struct trainer_options {
     bool untie;           /* an initializer that several places read is trained as one for each */
     bool keep_gradients;  /* for trainer_gradient */
     bool recompute;       /* memory for time: what a step keeps for its way back is made again (plan/pass_segments.c) */
+    int64_t bptt;         /* gradients go back through so many steps of what is carried (op.h, truncation); 0: all */
     bool measure;         /* nothing trains, and need not: there are no steps */
     const char *schedule; /* of the learning rate; NULL: it stays as it is */
     size_t regularizers;
@@ -137,7 +138,7 @@ struct trainer {
     struct measure *measures;
     struct tensor rate; /* scalar, double: the learning rate, set before each step */
     double learning_rate;
-    int64_t steps;
+    int64_t steps, bptt;
     bool keep_gradients, recompute, tell_kept;
     struct training_program *programs;   /* by batch size */
     struct training_program *evaluation; /* inference and loss, for all batch sizes */

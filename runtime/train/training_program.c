@@ -424,6 +424,7 @@ static bool add_gradients(struct build *b, const struct forward_part *f)
                                     .count = t->trainable,
                                     .wrt = b->state,
                                     .gradient = p->gradient,
+                                    .bptt = t->bptt,
                                     .ends = ends };
     bool ok = seed && flow && (ends || !t->tell_kept);
 

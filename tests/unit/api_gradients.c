@@ -127,6 +127,12 @@ START_TEST(a_parameter_has_a_way_back_or_an_end)
     ck_assert_str_eq(q->why, "ends at Gather 'ge': 'am' is int64, which has no gradient");
     ck_assert_str_eq(kiln_gradients_node(g, (size_t)q->node)->name, "ge");
     kiln_gradients_free(g);
+    g = look(HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}> { s = MatMul (x, w) q = Neg (s) p "
+                  "= Neg (s) o "
+                  "= Neg (p) y = Add (o, q) }",
+             2, false);
+    ck_assert_int_eq(parameter(g, "w")->far, 3); /* by q, though p stands behind it */
+    kiln_gradients_free(g);
 }
 END_TEST
 
@@ -151,7 +157,18 @@ START_TEST(bodies_are_looked_into)
     ck_assert_int_eq(node(g, "m")->depth, 1);
     ck_assert_ptr_eq(kiln_gradients_node(g, (size_t)node(g, "o")->behind), loop);
     keeps(&loop->keep[loop->kept - 1], "a (output 3)", "float[3,2,4]", 96, KILN_KEPT);
+    ck_assert_uint_eq(loop->kept, 3); /* v, k and that: a number of iterations only tells how many there are */
     ck_assert_int_eq(kiln_gradients_about(g)->kept, 96 + 32);
+    kiln_gradients_free(g);
+    /* r is asked for by the next iteration alone */
+    g = look(
+        HEAD
+        "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}, float[2] k = {1, 2}, int64 n = {3}, bool "
+        "c = {1}> {\n    h = MatMul (x, w)\n    a, b = Loop <body = t (int64 t, bool p, float[N,2] s, float[N,2] r) "
+        "=> (bool p2, float[N,2] s2, float[N,2] r2) { p2 = Identity (p) s2 = Add (s, r) r2 = Mul (r, k) }> (n, c, "
+        "h, h) y = Neg (a)\n}",
+        2, false);
+    goes_on_to(g, "r2", "r, k");
     kiln_gradients_free(g);
     g = look(STEPS("f = Mul (u, k) o = Floor (f)"), 2, false);
     ends(g, "o", KILN_FLOW_ZERO, "zero by definition");

@@ -383,7 +383,7 @@ struct op_def {
     int training_outputs;
     /* For operators whose input 0 (each one, of variadic inputs) and outputs of the same rank may lie with their
      * channels last, [N, spatial..., C] for [N, C, spatial...] (ops/layout.h): changes a copy of the attributes so that
-     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then. See
+     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then, but for OP_DEQUANTIZES. See
      * plan/pass_layout.c; elementwise operators do not need it. */
     bool (*channels_last)(const struct node *n, int rank, void *attrs);
     /* Is row k of every output, along its first dimension, made of the rows k of those inputs that have rows[k], and of

@@ -241,7 +241,7 @@ static void want(struct layout *l, const struct node *n)
     const int operands = operands_of(n);
     bool last = n->def->channels_last || node_is(n, &op_transpose);
 
-    if (node_elementwise(n) || likes_planes(n))
+    if (node_elementwise(n) || likes_planes(n) || n->def->flags & (OP_QUANTIZES | OP_DEQUANTIZES))
         last = n->slots && n->out[0] && l->wanted[n->out[0]->id];
     for (int k = 0; last && k < operands; k++)
         if (n->in[k])
@@ -297,7 +297,10 @@ static int rank_last(const struct layout *l, const struct node *n)
     for (int k = 0; k < operands; k++)
         if (n->in[k] && known_of(n->in[k]).rank < 0)
             return 0;
-    return in_reach(x.rank) && (elementwise || x.dtype == F32) && is_cheaper(l, n, x.rank) ? x.rank : 0;
+    return in_reach(x.rank) && (elementwise || x.dtype == F32 || n->def->flags & OP_DEQUANTIZES) &&
+                   is_cheaper(l, n, x.rank)
+               ? x.rank
+               : 0;
 }
 
 /* The outputs of that rank are the other form of what they were. */

@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "base/text.h"
 #include "data/element.h"
 #include "ops/registry.h"
 #include "plan/samples_first.h"
@@ -94,6 +95,49 @@ static bool set_factors(struct trainer *t, const struct trainer_options *o, stru
     return true;
 }
 
+/* Integers that DequantizeLinear makes floats of do not train; who adapts the model makes floats of them. The names of those
+ * that the file holds so, as names_text writes them; "" where there are none. */
+static bool name_integers(const struct trainer *t, char text[NAMES_TEXT], struct report *r)
+{
+    const struct graph *g = t->model->graph;
+    struct arena scratch = { .budget = t->arena.budget };
+    const char **names = arena_array(&scratch, g->node_count, sizeof *names, r);
+    size_t count = 0;
+
+    *text = 0;
+    for (size_t k = 0; names && k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const struct tensor *w = n->def->flags & OP_DEQUANTIZES ? value_constant(n->in[0]) : NULL;
+
+        if (w && w->rank > 0)
+            names[count++] = n->in[0]->name;
+    }
+    if (count)
+        names_text(text, names, count);
+    arena_release(&scratch);
+    return names;
+}
+
+static bool check_trainable(const struct trainer *t, struct report *r)
+{
+    char names[NAMES_TEXT];
+
+    if (!name_integers(t, names, r))
+        return false;
+    if (!t->trainable)
+        return *names
+                   ? fail(
+                         r, KILN_BAD_MODEL, NULL,
+                         "nothing in the model can be trained: integers that DequantizeLinear reads do not train (%s), "
+                         "`kiln adapt` makes floats of them",
+                         names)
+                   : fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    if (*names)
+        warn(r, NULL, "integers that DequantizeLinear reads do not train (%s): `kiln adapt` makes floats of them",
+             names);
+    return true;
+}
+
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F64 };
@@ -112,8 +156,8 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     map_release(&messages);
     if (!ok)
         return false;
-    if (!t->trainable)
-        return fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    if (!check_trainable(t, r))
+        return false;
     for (size_t k = 0; k < t->trainable; k++)
         if (t->states[k].value.dtype == F64 && !t->optimizer.def->apply_double)
             return fail(r, KILN_UNSUPPORTED, NULL, "optimizer '%s' does not train double, which parameter '%s' is",

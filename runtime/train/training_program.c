@@ -241,7 +241,7 @@ static struct value *again(struct build *b, const struct node *n, struct value *
     return out;
 }
 
-/* Logits, rearranged as the activation behind them is on its way to the output. */
+/* Logits, rearranged as the activation behind them is on its way to the output; what is quantised of it is not of them. */
 static struct value *loss_input(struct build *b, const struct loss *l)
 {
     enum { MOST = 16 }; /* nodes in a row that do nothing but rearrange */
@@ -259,7 +259,7 @@ static struct value *loss_input(struct build *b, const struct loss *l)
         way[n++] = p;
     }
     while (at && n > 0)
-        if (!node_is(way[--n], &op_identity))
+        if (!node_is(way[--n], &op_identity) && !(way[n]->def->flags & (OP_QUANTIZES | OP_DEQUANTIZES)))
             at = again(b, way[n], at);
     return at;
 }

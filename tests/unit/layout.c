@@ -289,8 +289,8 @@ static const struct {
     { "g (float[N, 2, 5, 4, 3] x, float[3, 2, 2, 2, 2] w) => (float[A, B, C, D, E] y)\n{ c = Conv(x, w) y = Relu(c) }",
       0, true },
     /* what is quantised, by one scale or one for each place along an axis */
-    { "g (" X ", " W ", float s) => " Y "<uint8 z = {100}>\n{ " CONV
-      "q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) r = Relu(d) y = MaxPool <kernel_shape = [2, 2]> (r) }",
+    { "g (" X ", " W ", float[4, 6, 2, 2] v, float s) => " Y "<uint8 z = {100}>\n{ " CONV
+      "q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) r = Relu(d) y = Conv(r, v) }",
       2, true },
     { "g (" X ", " W ") => " Y
       "<float[6] s = {0.1, 0.2, 0.15, 0.05, 0.3, 0.25}, int8[6] z = {1, -2, 3, 0, 5, 10}, float[8] "

@@ -212,12 +212,10 @@ static const char *reason(const struct level *p, const struct node *n, enum flow
     case FLOW_UNASKED:
         return "nothing that it is made of trains";
     case FLOW_GRADIENT:
-        if (!integer)
-            return "";
-        /* fall through */
     case FLOW_INTEGER:
-        return arena_printf(w->arena, w->report, "'%s' is %s, which has no gradient", integer->name,
-                            dtype_name(dtype_of(p, integer)));
+        return !integer ? ""
+                        : arena_printf(w->arena, w->report, "'%s' is %s, which has no gradient", integer->name,
+                                       dtype_name(dtype_of(p, integer)));
     case FLOW_ZERO:
         return "constant in pieces: the gradient is zero by definition";
     case FLOW_BLOCKED:

@@ -1261,6 +1261,7 @@ KILN_API const char *kiln_flow_name(kiln_flow flow);
 typedef struct kiln_gradient_target { /* an output that learns */
     const char *output;
     const char *loss; /* and how it was chosen; "" where no trainer can be made */
+    const char *from; /* the value where gradients begin: the output, or the logits that the loss reads in its place */
 } kiln_gradient_target;
 
 typedef enum kiln_keeping {

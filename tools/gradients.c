@@ -34,7 +34,10 @@ static void put_interface(struct sheet *s)
     for (size_t k = 0; k < kiln_gradients_target_count(s->gradients); k++) {
         const kiln_gradient_target *t = kiln_gradients_target(s->gradients, k);
 
-        page_say(s->out, *t->loss ? "  %s  %s\n" : "  %s\n", t->output, t->loss);
+        page_say(s->out, "  %s%s%s", t->output, *t->loss ? "  " : "", t->loss);
+        if (strcmp(t->from, t->output) != 0)
+            page_say(s->out, "; gradients begin at %s", t->from);
+        page_add(s->out, "\n", 1);
     }
     if (!kiln_gradients_target_count(s->gradients))
         page_say(s->out, "  none\n");

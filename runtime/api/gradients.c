@@ -39,7 +39,7 @@ static bool describe(kiln_gradients *to, struct report *r)
     if (!to->targets || !to->parameters || !to->nodes || !to->kept)
         return false;
     for (size_t k = 0; k < g->targets; k++)
-        to->targets[k] = (kiln_gradient_target){ g->target[k].output, g->target[k].loss };
+        to->targets[k] = (kiln_gradient_target){ g->target[k].output, g->target[k].loss, g->target[k].from };
     for (size_t k = 0; k < g->parameters; k++) {
         const struct gradient_parameter *p = &g->parameter[k];
 

@@ -96,13 +96,13 @@ static bool find_targets(struct gradients *g, struct value ***outputs, struct re
     g->target = arena_array(&g->arena, most, sizeof *g->target, r);
     *outputs = arena_array(&g->arena, most, sizeof **outputs, r);
     for (size_t k = 0; g->target && *outputs && k < most; k++) {
-        struct value *v = g->trainer ? g->trainer->targets[k].output : graph->outputs[k];
+        const struct target *t = g->trainer ? &g->trainer->targets[k] : NULL;
+        struct value *v = t ? t->output : graph->outputs[k], *from = t && t->loss.logits ? t->loss.at : v;
 
-        if (!g->trainer && !may_learn(v))
+        if (!t && !may_learn(v))
             continue;
-        (*outputs)[g->targets] = v;
-        g->target[g->targets++] =
-            (struct gradient_target){ v->name, g->trainer ? g->trainer->targets[k].loss.said : "" };
+        (*outputs)[g->targets] = from;
+        g->target[g->targets++] = (struct gradient_target){ v->name, t ? t->loss.said : "", from->name };
     }
     return g->target && *outputs;
 }

@@ -10,6 +10,7 @@
 struct gradient_target {
     const char *output;
     const char *loss; /* and how it was chosen; "" where there is none */
+    const char *from; /* the value where gradients begin: the output, or logits behind it */
 };
 
 /* What a rule reads of the forward part. */

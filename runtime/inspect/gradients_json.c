@@ -19,6 +19,7 @@ static void put_interface(struct json *j, const struct gradients *g)
         json_open(j, NULL, '{');
         json_string(j, "output", g->target[k].output);
         json_string(j, "loss", *g->target[k].loss ? g->target[k].loss : NULL);
+        json_string(j, "from", g->target[k].from);
         json_close(j, '}');
     }
     json_close(j, ']');

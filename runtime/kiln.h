@@ -818,6 +818,13 @@ typedef struct kiln_trainer_options {
     /* Memory for time: what a step would keep for its way back is made again, a segment of the network at a time (Chen and
      * others, arXiv:1604.06174). What is learned has the same bits. */
     bool recompute;
+    /* Backpropagation through time, truncated: RNN, GRU and LSTM, Loop and Scan run whole, but where a step, or an iteration,
+     * whose number from 0 on is a multiple of this begins, no gradient goes back to the one before it through what is
+     * carried, as if sequences were cut there and states detached (PyTorch). What each step costs counts whole, and so
+     * does what it gives to parameters; an initial state has the gradient of the first stretch. Steps count in the order
+     * in which they run: from the end of its sequence where a direction goes backwards. What a body only adds to, or puts
+     * into, is no state. From 0 on; 0: never cut. */
+    int64_t bptt;
 } kiln_trainer_options;
 
 /* What a batch gave; will never have more fields. */
@@ -1244,6 +1251,100 @@ KILN_API kiln_status kiln_summary_write_json(const kiln_summary *summary, kiln_w
 KILN_API kiln_status kiln_summary_write_dot(const kiln_summary *summary, kiln_write_fn write, void *user,
                                             kiln_error *err);
 
+/* Where gradients flow in a model when it is trained, where they end and why, and what a step keeps of its forward part for
+ * its backward one: measured from the plan that a trainer with these options makes, for a batch. Belongs to the caller; the
+ * model must outlive it. May be read by any number of threads. */
+typedef struct kiln_gradients kiln_gradients;
+
+/* `options` as for kiln_trainer_new; NULL: nothing is said. Where neither options nor data say what learns, and the first
+ * output cannot have classes, all outputs of floats learn as if they were compared with numbers (kiln_gradients_target
+ * tells). `batch` is the number of samples where the model leaves that open, from 1 on. A model that cannot be trained is
+ * looked at as far as it can be: kiln_gradients_about tells why. Errors: BAD_ARGUMENT (options, batch), LIMIT, NO_MEMORY. */
+KILN_API kiln_status kiln_gradients_new(kiln_gradients **out, const kiln_model *model,
+                                        const kiln_trainer_options *options, int64_t batch, kiln_error *err);
+KILN_API void kiln_gradients_free(kiln_gradients *gradients);
+
+typedef enum kiln_flow {
+    KILN_FLOW_NONE = 0,     /* no gradient comes */
+    KILN_FLOW_UNASKED = 1,  /* nothing that trains is behind: none is computed */
+    KILN_FLOW_INTEGER = 2,  /* what trains comes as integers, of which there is none */
+    KILN_FLOW_ZERO = 3,     /* constant in pieces: it is zero by definition */
+    KILN_FLOW_GRADIENT = 4, /* it goes on */
+    KILN_FLOW_BLOCKED = 5   /* an operator without a rule */
+} kiln_flow;
+
+/* "none", "unasked", "integer", "zero", "gradient", "blocked". */
+KILN_API const char *kiln_flow_name(kiln_flow flow);
+
+typedef struct kiln_gradient_target { /* an output that learns */
+    const char *output;
+    const char *loss; /* and how it was chosen; "" where no trainer can be made */
+    const char *from; /* the value where gradients begin: the output, or the logits that the loss reads in its place */
+} kiln_gradient_target;
+
+typedef enum kiln_keeping {
+    KILN_KEPT = 0,         /* it lies in memory from the forward part to the backward one */
+    KILN_KEPT_AGAIN = 1,   /* it does not: it is made again */
+    KILN_KEPT_OUTSIDE = 2, /* it is there anyway: a parameter, what was given, or a view of such */
+    KILN_KEPT_FOR = 3      /* kept, though no rule reads it: others are made again of it */
+} kiln_keeping;
+
+typedef struct kiln_gradient_kept {
+    const char *name, *type; /* of the value that the rule reads: "float[32,128]" */
+    kiln_keeping how;
+    int64_t bytes; /* -1: only running tells; of a view its own */
+} kiln_gradient_kept;
+
+typedef struct kiln_gradient_node {
+    const char *name, *op; /* a node without a name is called as its first output */
+    int depth;             /* of subgraphs: nodes in those of a node follow it */
+    kiln_flow flow;
+    const char *why;   /* it does not go on, or not to an input that depends on what trains; "" */
+    int64_t behind;    /* the node that the gradient comes from, the nearest to the loss of several; -1: the loss */
+    int64_t far;       /* nodes between it and the loss on that way */
+    size_t goes_on_to; /* values */
+    const char *const *values; /* [goes_on_to] their names */
+    size_t kept;
+    const kiln_gradient_kept *keep; /* [kept] what its rule reads */
+} kiln_gradient_node;
+
+typedef struct kiln_gradient_parameter {
+    const char *name, *type;
+    kiln_role role; /* that it has in such a training */
+    kiln_flow flow;
+    const char *why; /* it has no gradient; "" */
+    int64_t node;    /* that gives it its gradient, or at which that ends; -1: none */
+    int64_t far;     /* nodes from it to the loss */
+} kiln_gradient_parameter;
+
+typedef struct kiln_gradients_info {
+    int64_t batch;
+    bool recompute;     /* as asked for */
+    bool planned;       /* a step can be planned: the following were measured */
+    int64_t kept;       /* bytes of what lies in memory for the way back, each piece once, */
+    int64_t made_again; /* of what does not, and is made again, */
+    int64_t step;       /* and of the memory of the whole step, without parameters */
+    size_t others;      /* nodes that are not listed: nothing would train by them, and no gradient comes to them */
+    const char *error;  /* why no step can be planned, "" where one is */
+    const char *where;  /* the node that this is about; "" */
+} kiln_gradients_info;
+
+KILN_API const kiln_gradients_info *kiln_gradients_about(const kiln_gradients *gradients);
+/* NULL where k is not below the count; of inputs: the type of a batch, "float[32,784]". */
+KILN_API const char *kiln_gradients_input_type(const kiln_gradients *gradients, size_t k);
+KILN_API size_t kiln_gradients_target_count(const kiln_gradients *gradients);
+KILN_API const kiln_gradient_target *kiln_gradients_target(const kiln_gradients *gradients, size_t k);
+KILN_API size_t kiln_gradients_parameter_count(const kiln_gradients *gradients);
+KILN_API const kiln_gradient_parameter *kiln_gradients_parameter(const kiln_gradients *gradients, size_t k);
+/* Nodes of the file, from the loss back; what is expanded or inlined is told of as it stands in the graph. */
+KILN_API size_t kiln_gradients_node_count(const kiln_gradients *gradients);
+KILN_API const kiln_gradient_node *kiln_gradients_node(const kiln_gradients *gradients, size_t k);
+/* What the loss itself keeps: its gradient by the output; [count]. */
+KILN_API const kiln_gradient_kept *kiln_gradients_loss(const kiln_gradients *gradients, size_t *count);
+/* All of it as JSON. Errors: STOPPED, NO_MEMORY. */
+KILN_API kiln_status kiln_gradients_write_json(const kiln_gradients *gradients, kiln_write_fn write, void *user,
+                                               kiln_error *err);
+
 /* -- what there is -- */
 
 typedef struct kiln_operator {
@@ -1289,7 +1390,7 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 #define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false, NULL }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
-#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false, false }
+#define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false, false, 0 }
 /* clang-format on */
 
 #ifdef __cplusplus

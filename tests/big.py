@@ -106,6 +106,7 @@ CASES = [  # name, model, how many, exit code, command
     ("inputs", inputs, 100_000, 0, "run MODEL"),
     ("unsupported", unsupported, 150_000, 4, "inspect MODEL"),
     ("normalized", normalized, 8_000, 0, "inspect --plan --train MODEL"),
+    ("flows", scaled, 15_000, 0, "inspect --gradients --json MODEL"),
     ("convolutions", convolutions, 40_000, 0, "inspect --plan MODEL"),
     ("scaled", scaled, 40_000, 0, "inspect MODEL"),
     ("recovered", scaled, 8_000, 0, "convert MODEL --trainable --calibrate=csv:DATA --output=OUT"),

@@ -125,6 +125,8 @@ VERBS = {
     "inspect": ["inspect", "m.onnx"],
     "inspect.plan": ["inspect", "--plan", "m.onnx"],
     "inspect.plan.train": ["inspect", "--plan", "--train", "m.onnx"],
+    "inspect.gradients": ["inspect", "--gradients", "m.onnx"],
+    "inspect.gradients.json": ["inspect", "--gradients", "--json", "m.onnx"],
     "inspect.dot": ["inspect", "--dot", "m.onnx"],
     "inspect.json": ["inspect", "--json", "m.onnx"],
     "inspect.broken": ["inspect", "broken.onnx"],
@@ -174,7 +176,7 @@ def text():
 
 
 def well_formed():
-    for words in VERBS["inspect.json"], VERBS["inspect.broken.json"]:
+    for words in VERBS["inspect.json"], VERBS["inspect.gradients.json"], VERBS["inspect.broken.json"]:
         json.loads(piped(*words)[1])
     piped(*VERBS["adapt"])
     json.loads(Path("r.json").read_bytes())

@@ -540,6 +540,21 @@ def recomputed():
     return None if Path("kept.onnx").read_bytes() == Path("again.onnx").read_bytes() else "another model"
 
 
+def truncated():
+    """Stretches as long as the sequence are no truncation, shorter ones make another model; without a sequence a warning says so."""
+    x, y = samples((3, 2), 4)
+    np.savez("data.npz", x=x, y=y)
+    weights = ", ".join(f"{0.1 * (k % 7 - 3):.1f}" for k in range(32))
+    Path("sequence.onnxtxt").write_text(f"""<ir_version: 8, opset_import: ["": 17]>
+g (float[N, 3, 2] x) => (float[N, 4] y) <float[1, 16, 2] w = {{{weights}}}, float[1, 16, 4] r = {{{weights}, {weights}}}, int64[1] front = {{0}}> {{
+    t = Transpose <perm = [1, 0, 2]> (x)  all, last = LSTM <hidden_size = 4> (t, w, r)  y = Squeeze (last, front)
+}}""")
+    for n in 0, 2, 3:
+        kiln("train", "sequence.onnxtxt", "--data", "npz:data.npz", "--output", f"{n}.onnx", *(["--bptt", n] if n else []))
+    whole, short, long = (Path(f"{n}.onnx").read_bytes() for n in (0, 2, 3))
+    return "--bptt 3 cuts three steps" if long != whole else short == whole and "--bptt 2 does not"
+
+
 def says_itself(path):
     """A softmax regression whose training_info says: cross-entropy, and Adam with Keras' order of things; 0 is where it begins."""
     h, t = onnx.helper, onnx.TensorProto
@@ -645,6 +660,6 @@ with tempfile.TemporaryDirectory() as scratch:
         attempt(f"network.{text.parent.name}.{text.stem}", every_network, text)
     for folder in sorted(p.parent for p in MODELS.glob("*/keras.onnx")):
         attempt(f"keras-export.{folder.name}", keras_export, folder)
-    for test in (threads_and_seeds, augmented, logs, json_lines, pictures, learning_rate, frozen, decayed, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs, recomputed, as_the_file_says):
+    for test in (threads_and_seeds, augmented, logs, json_lines, pictures, learning_rate, frozen, decayed, pixels, several, many_outputs, regression, mistakes, over_inputs, two_outputs, recomputed, truncated, as_the_file_says):
         attempt(test.__name__, test)
 sys.exit(harness.failures > 0)

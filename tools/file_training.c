@@ -42,6 +42,7 @@ static const char *unusable(const struct train_options *o)
         { t->train_count, "trainable" },
         { t->freeze_count, "freeze" },
         { t->untie, "untie" },
+        { t->bptt, "bptt" },
         { t->regularizer_count, "regularize" },
         { t->rate_factor_count, "rate-factor" },
         { t->exclude_from_weight_decay_count, "exclude-from-weight-decay" },

@@ -1,5 +1,6 @@
 /* kiln inspect: what a model is made of. */
 #include "adaptation.h"
+#include "gradients.h"
 #include "shapes.h"
 #include <string.h>
 
@@ -8,7 +9,7 @@ enum form { FORM_TABLE, FORM_TEXT, FORM_PLAN, FORM_DOT, FORM_JSON };
 struct options {
     const char *model;
     enum form form;
-    bool full, train, recompute;
+    bool full, train, recompute, gradients;
     int64_t batch;
     struct shapes shapes;
     struct limits limits;
@@ -19,6 +20,7 @@ struct inspection {
     struct command command;
     kiln_model *model;
     kiln_summary *summary; /* of a table, JSON, a picture */
+    kiln_gradients *flows; /* of --gradients */
 };
 
 /* A model that is not supported is looked at as far as it can be; parameters without a value are drawn. */
@@ -306,6 +308,29 @@ static bool put_training_plan(struct inspection *i, struct page *out)
     return ok;
 }
 
+/* Sizes are told with the inputs' types. */
+static bool put_flows(struct inspection *i, struct page *out)
+{
+    struct page said = { .command = &i->command };
+    kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_error *err = &i->command.err;
+    const bool closed = close_sizes(i, &said);
+    const kiln_value_info *first = kiln_model_input(i->model, 0);
+    const int64_t told = first && first->rank > 0 ? first->dims[0] : KILN_ANY;
+
+    page_free(&said);
+    o.context = i->command.context;
+    o.seconds = i->o->limits.seconds;
+    o.diagnostic = tell_nothing;
+    o.recompute = i->o->recompute;
+    if (!closed || kiln_gradients_new(&i->flows, i->model, &o, told > 0 ? told : i->o->batch, err) != KILN_OK)
+        return false;
+    if (i->o->form == FORM_JSON)
+        return kiln_gradients_write_json(i->flows, page_write, out, err) == KILN_OK;
+    put_gradients(out, i->o->model, i->model, i->flows);
+    return true;
+}
+
 static bool put_plan(struct inspection *i, struct page *out)
 {
     kiln_session_options o = KILN_SESSION_OPTIONS_INIT;
@@ -342,8 +367,10 @@ static bool put_form(struct inspection *i, struct page *out)
 {
     const kiln_form text = i->o->full ? KILN_FORM_TEXT : KILN_FORM_BRIEF;
 
-    if (!open_any(i, i->o->form != FORM_PLAN))
+    if (!open_any(i, i->o->form != FORM_PLAN && !i->o->gradients))
         return false;
+    if (i->o->gradients)
+        return put_flows(i, out);
     if (i->o->form == FORM_TEXT)
         return kiln_model_write(i->model, text, page_write, out, &i->command.err) == KILN_OK;
     if (i->o->form == FORM_PLAN)
@@ -353,19 +380,23 @@ static bool put_form(struct inspection *i, struct page *out)
 
 /* -- the verb -- */
 
-enum { OPTION_FULL = 256, OPTION_TRAIN, OPTION_RECOMPUTE };
+enum { OPTION_FULL = 256, OPTION_TRAIN, OPTION_RECOMPUTE, OPTION_GRADIENTS };
 
 /* What would do nothing is a mistake. */
 static void check_options(struct options *o, struct argp_state *state)
 {
     if (o->full && o->form != FORM_TEXT)
         argp_error(state, "--full needs --text");
-    if ((o->train || o->batch) && o->form != FORM_PLAN)
-        argp_error(state, "--%s needs --plan", o->train ? "train" : "batch");
+    if (o->gradients && o->form != FORM_TABLE && o->form != FORM_JSON)
+        argp_error(state, "--dot, --gradients, --plan and --text exclude each other");
+    if (o->train && o->form != FORM_PLAN)
+        argp_error(state, "--train needs --plan");
+    if (o->batch && o->form != FORM_PLAN && !o->gradients)
+        argp_error(state, "--batch needs --plan or --gradients");
     if (!o->batch)
         o->batch = 1;
-    if (o->recompute && !o->train)
-        argp_error(state, "--recompute needs --train");
+    if (o->recompute && !o->train && !o->gradients)
+        argp_error(state, "--recompute needs --train or --gradients");
 }
 
 static void set_form(struct options *o, enum form form, struct argp_state *state)
@@ -401,6 +432,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPTION_RECOMPUTE:
         o->recompute = true;
         return 0;
+    case OPTION_GRADIENTS:
+        o->gradients = true;
+        return 0;
     case OPTION_FULL:
         o->full = true;
         return 0;
@@ -429,9 +463,14 @@ static int run(int argc, char **argv)
         { "full", OPTION_FULL, NULL, 0, "with --text: all values of all tensors, so that it can be read back", 1 },
         { "plan", 'p', NULL, 0, "the program that is run: steps, places in memory, what was folded", 1 },
         { "train", OPTION_TRAIN, NULL, 0, "with --plan: a training step (Adam's), not inference", 1 },
-        { "recompute", OPTION_RECOMPUTE, NULL, 0, "with --train: what it keeps for its way back is made again", 1 },
+        { "gradients", OPTION_GRADIENTS, NULL, 0,
+          "where gradients flow in training, where they end and why, and what a step keeps for them; also with --json",
+          1 },
+        { "recompute", OPTION_RECOMPUTE, NULL, 0,
+          "with --train or --gradients: what is kept for the way back is made again", 1 },
         { "batch", 'b', "N", 0,
-          "with --plan: for this first dimension, where the model leaves it open (1); other dimensions are 1, or what "
+          "with --plan or --gradients: for this first dimension, where the model leaves it open (1); other dimensions "
+          "are 1, or what "
           "--shape says",
           1 },
         { "dot", 'd', NULL, 0, "a picture for Graphviz", 1 },
@@ -464,6 +503,7 @@ static int run(int argc, char **argv)
         ok = false;
     }
     kiln_summary_free(i.summary);
+    kiln_gradients_free(i.flows);
     kiln_model_free(i.model);
     return command_end(&i.command, ok);
 }

@@ -25,6 +25,7 @@ enum {
     KEY_PROFILE,
     KEY_EXACT,
     KEY_RECOMPUTE,
+    KEY_BPTT,
     KEY_TRAINABLE,
     KEY_INITIAL_EPOCH,
     KEY_STEPS_PER_EPOCH,
@@ -112,6 +113,10 @@ static const struct argp_option argp_options[] = {
     { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 3 },
     { "recompute", KEY_RECOMPUTE, NULL, 0,
       "memory for time: what a step keeps for its way back is made again; the result is the same", 3 },
+    { "bptt", KEY_BPTT, "N", 0,
+      "truncated backpropagation through time: gradients go back through the state of RNN, GRU, LSTM, Loop and Scan "
+      "within stretches of N steps only (all)",
+      3 },
 
     { NULL, 0, NULL, 0, "What is kept of it:", 4 },
     { "output", 'o', "FILE", 0, "where the trained model goes; text where it ends in .onnxtxt", 4 },
@@ -235,6 +240,9 @@ static error_t parse_data_option(int key, char *arg, struct argp_state *state)
                            state);
     case KEY_EXACT:
         l->trainer.exact = true;
+        return 0;
+    case KEY_BPTT:
+        l->trainer.bptt = option_number(state, "bptt", arg, 1, INT32_MAX);
         return 0;
     case KEY_RECOMPUTE:
         l->trainer.recompute = true;

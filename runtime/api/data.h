@@ -41,6 +41,8 @@ struct column_request *api_inputs_of(const struct graph *g, struct arena *a, str
 
 /* False where the options are wrong, which *err tells. */
 bool api_check_training(const kiln_trainer_options *o, kiln_error *err);
+/* What the options alone say. */
+struct trainer_options api_trainer_options(const kiln_trainer_options *o);
 /* Adds what the options and the data tell of inputs and targets, in memory of the arena. */
 bool api_training_options(struct trainer_options *to, const kiln_trainer_options *o, const struct model *m,
                           struct arena *a, struct report *r);

@@ -77,29 +77,35 @@ static bool describe_trainer(kiln_trainer *to, struct report *r)
 
 /* -- life -- */
 
+struct trainer_options api_trainer_options(const kiln_trainer_options *o)
+{
+    return (struct trainer_options){ .optimizer = o->optimizer,
+                                     .threads = o->threads,
+                                     .exact = o->exact,
+                                     .memory = o->memory,
+                                     .seconds = o->seconds,
+                                     .total = context_total(o->context),
+                                     .pool = o->context ? o->context->pool : NULL,
+                                     .seed = o->seed,
+                                     .patterns = { o->train_count, o->freeze_count, o->train, o->freeze,
+                                                   o->exclude_from_weight_decay_count, o->exclude_from_weight_decay },
+                                     .untie = o->untie,
+                                     .keep_gradients = o->keep_gradients,
+                                     .recompute = o->recompute,
+                                     .bptt = o->bptt,
+                                     .measure = o->measure,
+                                     .remember = o->remember,
+                                     .schedule = o->schedule,
+                                     .regularizers = o->regularizer_count,
+                                     .rate_factors = o->rate_factor_count,
+                                     .metrics = o->metrics,
+                                     .metric_count = o->metric_count,
+                                     .weighted = o->weighted || (o->data && dataset_is_weighted(&o->data->data)) };
+}
+
 static bool start(kiln_trainer *t, const kiln_model *model, const kiln_trainer_options *o, struct report *r)
 {
-    struct trainer_options to = { .optimizer = o->optimizer,
-                                  .threads = o->threads,
-                                  .exact = o->exact,
-                                  .memory = o->memory,
-                                  .seconds = o->seconds,
-                                  .total = context_total(o->context),
-                                  .pool = o->context ? o->context->pool : NULL,
-                                  .seed = o->seed,
-                                  .patterns = { o->train_count, o->freeze_count, o->train, o->freeze,
-                                                o->exclude_from_weight_decay_count, o->exclude_from_weight_decay },
-                                  .untie = o->untie,
-                                  .keep_gradients = o->keep_gradients,
-                                  .recompute = o->recompute,
-                                  .measure = o->measure,
-                                  .remember = o->remember,
-                                  .schedule = o->schedule,
-                                  .regularizers = o->regularizer_count,
-                                  .rate_factors = o->rate_factor_count,
-                                  .metrics = o->metrics,
-                                  .metric_count = o->metric_count,
-                                  .weighted = o->weighted || (o->data && dataset_is_weighted(&o->data->data)) };
+    struct trainer_options to = api_trainer_options(o);
     struct budget b = { .limit = o->memory, .total = to.total };
     struct arena scratch = { .budget = &b };
 

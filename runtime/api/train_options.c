@@ -77,6 +77,14 @@ static bool check_factors(const kiln_trainer_options *o, kiln_error *err)
     return true;
 }
 
+static bool check_truncation(const kiln_trainer_options *o, kiln_error *err)
+{
+    if (o->bptt >= 0 && o->bptt <= INT32_MAX)
+        return true;
+    api_refuse(err, "bptt is %lld, must be from 0 to %d", (long long)o->bptt, INT32_MAX);
+    return false;
+}
+
 bool api_check_training(const kiln_trainer_options *o, kiln_error *err)
 {
     return check_texts(o->freeze, o->freeze_count, "freeze", err) &&
@@ -84,7 +92,7 @@ bool api_check_training(const kiln_trainer_options *o, kiln_error *err)
            check_texts(o->exclude_from_weight_decay, o->exclude_from_weight_decay_count, "exclude_from_weight_decay",
                        err) &&
            check_texts(o->metrics, o->metric_count, "metrics", err) && check_targets(o, err) &&
-           check_regularizers(o, err) && check_factors(o, err);
+           check_regularizers(o, err) && check_factors(o, err) && check_truncation(o, err);
 }
 
 /* -- what the data tell -- */

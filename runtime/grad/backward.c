@@ -135,6 +135,11 @@ void give_unbroadcast(struct backward *b, int k, struct value *gradient)
         give_unbroadcast_from(b, k, gradient, out);
 }
 
+int64_t truncation(struct backward *b)
+{
+    return b->q->bptt;
+}
+
 bool zero_gradient(struct backward *b)
 {
     return backward_ok(b);
@@ -265,8 +270,11 @@ bool grad_build(const struct grad_request *q, const struct plan_context *c)
         *g = add(&b, &q->types[q->seed[k]->id], *g, q->seed_gradient[k]);
         ok = *g;
     }
-    for (size_t k = nodes; ok && k-- > 0;)
+    for (size_t k = nodes; ok && k-- > 0;) {
         ok = differentiate(&b, q->graph->nodes[k]);
+        if (q->ends)
+            q->ends[k] = q->graph->node_count;
+    }
     for (size_t k = 0; ok && k < q->count; k++)
         q->gradient[k] = b.gradient[q->wrt[k]->id];
     arena_release(&b.scratch);

@@ -92,7 +92,7 @@ static bool branch_backward(struct backward *b, struct graph *g, const struct te
     struct value **gradients = arena_array(a, (size_t)count, sizeof *gradients, r);
     int *place = arena_array(a, (size_t)count, sizeof *place, r);
     struct grad_request q = {
-        .graph = g, .types = types, .seed = seed, .seed_gradient = flow, .wrt = wrt, .gradient = got
+        .graph = g, .types = types, .seed = seed, .seed_gradient = flow, .wrt = wrt, .gradient = got, .bptt = b->q->bptt
     };
 
     if (!seed || !flow || !wrt || !got || !gradients || !place)

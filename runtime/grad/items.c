@@ -118,9 +118,13 @@ static bool go_back(struct items *m, struct graph *g, const struct tensor *types
     struct value **from = arena_array(a, g->output_count, sizeof *from, r);
     struct value **wrt = arena_array(a, m->asked_count, sizeof *wrt, r);
     struct value **got = arena_array(a, m->asked_count, sizeof *got, r);
-    struct grad_request q = {
-        .graph = g, .types = types, .seed = seed, .seed_gradient = from, .wrt = wrt, .gradient = got
-    };
+    struct grad_request q = { .graph = g,
+                              .types = types,
+                              .seed = seed,
+                              .seed_gradient = from,
+                              .wrt = wrt,
+                              .gradient = got,
+                              .bptt = m->b->q->bptt };
 
     if (!seed || !from || !wrt || !got)
         return false;

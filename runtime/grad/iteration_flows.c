@@ -97,6 +97,43 @@ bool iterations_keep_type(struct way *w, int k)
                           k, tensor_text(before, text[0]), tensor_text(after, text[1]));
 }
 
+/* How often the value is read, outputs of the body included; *by is a node that does. */
+static int count_reads(const struct way *w, const struct value *v, const struct node **by)
+{
+    int count = 0;
+
+    for (int k = 0; k < 1 + w->it->carried + w->it->scans; k++)
+        count += w->outputs[k] == v;
+    for (size_t k = 0; k < w->g->node_count; k++)
+        for (int i = 0; i < w->g->nodes[k]->inputs + w->g->nodes[k]->captured; i++)
+            if (w->g->nodes[k]->in[i] == v) {
+                *by = w->g->nodes[k];
+                count++;
+            }
+    return count;
+}
+
+bool iterations_gather(const struct way *w, int k)
+{
+    static const struct op *const into_first[] = { &op_sub, &op_scatter_nd, &op_scatter_elements, &op_identity };
+    const struct value *v = w->inputs[CARRIED + k];
+    const struct node *n = NULL;
+
+    while (v != w->outputs[1 + k]) {
+        bool adds;
+
+        if (count_reads(w, v, &n) != 1 || !n)
+            return false;
+        adds = node_is(n, &op_add) || node_is(n, &op_sum);
+        for (size_t o = 0; !adds && o < sizeof into_first / sizeof *into_first; o++)
+            adds = node_is(n, into_first[o]) && n->in[0] == v;
+        if (!adds)
+            return false;
+        v = n->out[0];
+    }
+    return count_reads(w, v, &n) == 1;
+}
+
 /* Does what flows to the value in an iteration come through Gathers of elements alone, if at all? */
 static bool is_picked_from(const struct way *w, const struct value *v)
 {
@@ -143,9 +180,11 @@ static bool add_flow(struct way *w, int input, int carried, struct value *inner)
         give(w->b, input, iterations_end_of(w, input));
         return true;
     }
-    w->flow[w->count++] = (struct flow){
-        .input = input, .carried = carried, .inner = inner, .dtype = carried < 0 && half ? F32 : t->dtype
-    };
+    w->flow[w->count++] = (struct flow){ .input = input,
+                                         .carried = carried,
+                                         .inner = inner,
+                                         .gathers = carried >= 0 && truncation(w->b) && iterations_gather(w, carried),
+                                         .dtype = carried < 0 && half ? F32 : t->dtype };
     return true;
 }
 

@@ -69,6 +69,21 @@ static bool renew_inputs(struct way *w)
     return w->at;
 }
 
+/* What flows to the carried value from this iteration, for the one before: 0 where that is in another stretch of a truncated
+ * way. To the first value, which comes from outside, it always flows. */
+static struct value *truncated(struct way *w, const struct flow *f, struct value *v)
+{
+    struct emitter *e = &w->e;
+    struct value *zero, *border;
+
+    if (!truncation(w->b) || f->gathers)
+        return v;
+    zero = emit_scalar(e, I64, 0);
+    border = emit(e, "Equal", "", 2, emit(e, "Mod", "", 2, w->at, emit_scalar(e, I64, (double)truncation(w->b))), zero);
+    border = emit(e, "And", "", 2, border, emit(e, "Greater", "", 2, w->at, zero));
+    return emit(e, "Where", "", 3, border, emit_scalar(e, f->dtype, 0), v);
+}
+
 /* The outputs: the condition, and for each gradient its next value. */
 static bool renew_outputs(struct way *w, struct value *const *got)
 {
@@ -83,7 +98,7 @@ static bool renew_outputs(struct way *w, struct value *const *got)
         struct value *v = got[k];
 
         if (f->carried >= 0)
-            v = v ? v : zeros(&w->e, f->dtype, t);
+            v = v ? truncated(w, f, v) : zeros(&w->e, f->dtype, t);
         else if (!v)
             v = f->now;
         else
@@ -116,7 +131,8 @@ static bool go_back(struct way *w)
                               .seed_gradient = from,
                               .count = count,
                               .wrt = wrt,
-                              .gradient = got };
+                              .gradient = got,
+                              .bptt = w->b->q->bptt };
 
     if (!seed || !from || !wrt || !got || !renew_inputs(w) || !add_seeds(w, &q, seed, from))
         return false;

@@ -12,6 +12,7 @@ struct flow {
     int carried;         /* the place of a carried value that changes; -1: the gradient of what every iteration reads */
     struct value *inner; /* in the body */
     struct value *now;   /* the input of the backward body */
+    bool gathers;        /* the body does nothing with it but add to it, or put into it: it is no state */
     enum dtype dtype;    /* of the sum: float32 for halves, which would lose what is added to much */
 };
 
@@ -60,6 +61,8 @@ struct value *iterations_always(const struct way *w, int k);
 /* What flows into the last of the values that the node's input is the first of; NULL where there is nothing, or no such
  * value. */
 struct value *iterations_end_of(const struct way *w, int input);
+/* Does the body nothing with carried value k but add to it, or put into it, what it gives as its next? */
+bool iterations_gather(const struct way *w, int k);
 /* Is carried value k a tensor of one shape? An error where it is not. */
 bool iterations_keep_type(struct way *w, int k);
 

@@ -367,6 +367,7 @@ static bool clone_nodes(struct graph *g, const struct graph *from)
         n->in = in;
         n->out = out;
         n->graph = g;
+        n->copied = old;
         for (int i = 0; i < old->inputs + old->captured; i++)
             in[i] = copy_of(g, old->in[i]);
         for (int i = 0; i < old->slots; i++) {

@@ -85,6 +85,7 @@ struct node {
     int said_inputs;         /* so many inputs were written: others are made of attributes */
     const char *name;        /* "" where it has none */
     struct node *origin;     /* the node, in no graph, whose expansion it is a part of (op_def.expand); NULL */
+    const struct node *copied; /* in a clone: the node of the other graph that it is a copy of; NULL: made since */
     struct graph *graph;
     int index; /* its place in the file, for messages; -1: made by Kiln */
     int id;    /* its place in graph->nodes */

@@ -191,9 +191,10 @@ struct value *emit_joined(struct emitter *e, struct value *sequence, int axis, b
 
 /* -- differentiate -- */
 
+/* As the items were that it is the gradient of. */
 static bool cut_infer(struct infer *i)
 {
-    sequence_out(i, 0, typed_in(i, 0)->dtype, NULL);
+    sequence_out(i, 0, typed_in(i, 0)->dtype, typed_in(i, 1)->planned);
     return true;
 }
 

@@ -182,7 +182,8 @@ static const struct op_case cases_28[] = { CASES_25,
 
 #define PARTS                                                                                                          \
     .attrs_size = sizeof(struct dequantize_linear), .rank = rank_of_input, .infer = infer, .run = run,                 \
-    .batch_independent = rows_of_granularity, .gradient = gradient, .parameters = parameters
+    .channels_last = granularity_channels_last, .batch_independent = rows_of_granularity, .gradient = gradient,        \
+    .parameters = parameters
 #define ROW(version, list, reader, tests)                                                                              \
     {                                                                                                                  \
         .since = version, .signature = "T1 x, T2 x_scale, T1 x_zero_point? -> T2 y", .types = list, .parse = reader,   \

@@ -2,6 +2,7 @@
 #include "kernels/machine.h"
 #include "kernels/parts.h"
 #include "ops/convert.h"
+#include "ops/layout.h"
 #include "ops/rows.h"
 
 /* -- read -- */
@@ -65,6 +66,21 @@ bool granularity_check(struct infer *i, const struct granularity_attrs *a, const
     return !z || same_shape(s, z) || (granularity_is_one(s) && granularity_is_one(z)) ||
            infer_error(i, "'%s' is %s, must have the shape of '%s', %s", zero, tensor_text(z, type), scale,
                        tensor_text(s, of));
+}
+
+/* Blocks have scales in x' own layout. */
+bool granularity_channels_last(const struct node *n, int rank, void *attrs)
+{
+    struct granularity_attrs *a = attrs;
+    const int axis = layout_wrap(true, rank, a->axis);
+
+    (void)n;
+    if (a->one)
+        return true;
+    if (a->block_size || axis < 0)
+        return false;
+    a->axis = axis;
+    return true;
 }
 
 bool rows_of_granularity(const struct node *n, const struct tensor *const *types, const bool *rows)

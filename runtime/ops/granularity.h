@@ -19,6 +19,8 @@ bool granularity_is_one(const struct tensor *scale); /* for the whole tensor? */
 bool granularity_in_blocks(const struct granularity_attrs *a, const struct tensor *x, const struct tensor *scale);
 /* The shapes of scale and zero point, which are called so, against that of x. */
 bool granularity_check(struct infer *i, const struct granularity_attrs *a, const char *scale, const char *zero);
+/* For op_def.channels_last; attributes begin with struct granularity_attrs. */
+bool granularity_channels_last(const struct node *n, int rank, void *attrs);
 /* For op_def.batch_independent; attributes begin with struct granularity_attrs. */
 bool rows_of_granularity(const struct node *n, const struct tensor *const *types, const bool *rows);
 

@@ -228,9 +228,12 @@ static void NAME(gru_back_all)(struct step *s, const struct NAME(gru_direction) 
         }
         zr.a = m->dx + t * batch * 3 * n;
         gemm(s->k, s->pool, &zr, m->gemm);
-        for (int64_t b = 0; b < batch; b++)
+        for (int64_t b = 0; b < batch; b++) {
+            const bool cut = recurrent_is_cut(&d->a->r, d->reverse, d->lengths ? d->lengths[b] : d->steps, t);
+
             for (int64_t e = b * n; e < (b + 1) * n && !NAME(ended)(d, t, b); e++)
-                m->dh[e] += m->from_zr[e] + m->from_h[e];
+                m->dh[e] = cut ? 0 : m->dh[e] + m->from_zr[e] + m->from_h[e];
+        }
     }
 }
 

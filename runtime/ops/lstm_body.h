@@ -160,8 +160,14 @@ static void NAME(lstm_back)(struct step *s, const struct NAME(lstm_direction) * 
         g->c = from_r;
         gemm(s->k, s->pool, g, gemm_memory);
         for (int64_t b = 0; b < batch; b++)
-            if (!d->lengths || t < d->lengths[b])
-                memcpy(dh + b * n, from_r + b * n, (size_t)n * sizeof *dh);
+            if (!d->lengths || t < d->lengths[b]) {
+                const bool cut = recurrent_is_cut(&d->a->r, d->reverse, d->lengths ? d->lengths[b] : d->steps, t);
+
+                for (int64_t m = b * n; m < (b + 1) * n; m++) {
+                    dh[m] = cut ? 0 : from_r[m];
+                    dc[m] = cut ? 0 : dc[m];
+                }
+            }
     }
 }
 

@@ -263,6 +263,10 @@ bool gradient_of_iterations(struct backward *b, const struct iterations *it);
 /* The same of a node that runs its subgraph 0 for each item of its input 0, and those of all others that are sequences, and
  * makes sequences of what comes out. */
 bool gradient_of_items(struct backward *b);
+/* Backpropagation through time, truncated: what is carried from one step of a sequence, or one iteration, to the next passes
+ * a gradient back but where the number of the next, from 0 on, is a multiple of this (Williams and Peng, Neural
+ * Computation 2(4), 1990). 0: everywhere. */
+int64_t truncation(struct backward *b);
 /* The rule of outputs that are constant in pieces (ArgMax, Less), and of those that no gradient flows to. */
 bool zero_gradient(struct backward *b);
 bool backward_ok(struct backward *b); /* nothing failed: what a rule returns */
@@ -384,7 +388,7 @@ struct op_def {
     int training_outputs;
     /* For operators whose input 0 (each one, of variadic inputs) and outputs of the same rank may lie with their
      * channels last, [N, spatial..., C] for [N, C, spatial...] (ops/layout.h): changes a copy of the attributes so that
-     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then. See
+     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then, but for OP_DEQUANTIZES. See
      * plan/pass_layout.c; elementwise operators do not need it. */
     bool (*channels_last)(const struct node *n, int rank, void *attrs);
     /* Is row k of every output, along its first dimension, made of the rows k of those inputs that have rows[k], and of

@@ -344,7 +344,8 @@ static const struct op_case cases_28[] = { CASES_25,
 
 #define PARTS                                                                                                          \
     .attrs_size = sizeof(struct quantize_linear), .rank = rank_of_input, .dtype = told, .infer = infer, .run = run,    \
-    .batch_independent = rows_of_granularity, .gradient = gradient, .parameters = parameters
+    .channels_last = granularity_channels_last, .batch_independent = rows_of_granularity, .gradient = gradient,        \
+    .parameters = parameters
 #define ROW(version, of, list, reader, tests)                                                                          \
     {                                                                                                                  \
         .since = version, .signature = of, .types = list, .parse = reader, .flags = OP_QUANTIZES, .cases = tests,      \

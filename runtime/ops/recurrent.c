@@ -534,9 +534,16 @@ static bool falls_and_rises(const struct activation *a)
 bool recurrent_gradient(struct backward *b, const struct op *grad, int inputs, int kept, int grads, const int *gives)
 {
     enum { MOST = 16 };
+    const size_t bytes = node_of(b)->def->attrs_size;
     const struct recurrent *r = attrs_of(b);
+    struct recurrent *attrs = emit_alloc(emitter_of(b), bytes);
     struct value *in[MOST], *d[MOST];
     bool want[MOST];
+
+    if (!attrs)
+        return false;
+    memcpy(attrs, r, bytes);
+    attrs->truncation = truncation(b);
 
     for (int k = 0; k < MAX_ACTIVATIONS; k++)
         if (falls_and_rises(&r->act[k]))
@@ -549,7 +556,7 @@ bool recurrent_gradient(struct backward *b, const struct op *grad, int inputs, i
         in[inputs + 1 + k] = upstream(b, k);
     for (int k = 0; k < grads; k++)
         want[k] = wants(b, gives[k]);
-    if (emit_private(emitter_of(b), grad, attrs_of(b), grads, d, want, inputs + 1 + kept, in))
+    if (emit_private(emitter_of(b), grad, attrs, grads, d, want, inputs + 1 + kept, in))
         for (int k = 0; k < grads; k++)
             give(b, gives[k], d[k]);
     return backward_ok(b);

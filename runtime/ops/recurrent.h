@@ -32,6 +32,7 @@ struct recurrent {
     bool reverse;                           /* the only direction goes backwards */
     bool batch_first;                       /* layout 1 */
     double clip;                            /* of what goes into an activation; 0: none */
+    int64_t truncation;                     /* of a gradient (op.h) */
     struct activation act[MAX_ACTIVATIONS]; /* by direction, then as the operator counts them */
 };
 
@@ -117,6 +118,14 @@ struct recurrent_back {
 /* Of a direction: dX = dz W, dW = dz' X, dR = dz' H(before), and dB, the sum of dz for both biases. */
 void recurrent_weights_back(struct step *s, const struct recurrent_plan *p, const struct recurrent_back *m,
                             int direction);
+/* Does step t of a sequence of `length` steps pass no gradient to the step before it? Steps count in the order in which they
+ * are run; the initial state always has one. */
+static inline bool recurrent_is_cut(const struct recurrent *r, bool reverse, int64_t length, int64_t t)
+{
+    const int64_t step = reverse ? length - 1 - t : t;
+
+    return r->truncation && step > 0 && step % r->truncation == 0;
+}
 /* The most scratch that one of these products takes, or the one of a step's dz with R. */
 size_t recurrent_back_scratch(struct infer *i, const struct recurrent_plan *p);
 

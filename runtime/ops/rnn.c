@@ -38,6 +38,11 @@ static bool rnn_ended(const struct rnn_run *u, int64_t t, int64_t b)
     return u->lengths && t >= u->lengths[b];
 }
 
+static bool rnn_is_cut(const struct rnn_run *u, int64_t t, int64_t b)
+{
+    return recurrent_is_cut(u->p->r, u->reverse, u->lengths ? u->lengths[b] : u->p->steps, t);
+}
+
 #define REAL    float
 #define NAME(x) x##_f32
 #include "ops/rnn_body.h"

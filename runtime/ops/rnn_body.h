@@ -75,7 +75,7 @@ static void NAME(rnn_back)(struct step *s, const struct rnn_run *u, const REAL *
         gemm(s->k, s->pool, &g, u->gemm);
         for (int64_t b = 0; b < batch; b++)
             if (!rnn_ended(u, t, b))
-                NAME(put)(dh + b * n, to_h + b * n, n);
+                NAME(put)(dh + b * n, rnn_is_cut(u, t, b) ? NULL : to_h + b * n, n);
     }
 }
 

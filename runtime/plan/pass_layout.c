@@ -51,9 +51,10 @@ static struct value *added(struct layout *l, struct value *v, struct known known
     return v;
 }
 
-static struct value *new_value(struct layout *l, struct known known)
+/* For people it is called as the one whose other form it is. */
+static struct value *form_of(struct layout *l, const struct value *v)
 {
-    return added(l, graph_value(l->graph, NULL), known);
+    return added(l, graph_value(l->graph, v->name), known_of(v));
 }
 
 static void make_instead(struct value *made, struct value *v)
@@ -240,7 +241,7 @@ static void want(struct layout *l, const struct node *n)
     const int operands = operands_of(n);
     bool last = n->def->channels_last || node_is(n, &op_transpose);
 
-    if (node_elementwise(n) || likes_planes(n))
+    if (node_elementwise(n) || likes_planes(n) || n->def->flags & (OP_QUANTIZES | OP_DEQUANTIZES))
         last = n->slots && n->out[0] && l->wanted[n->out[0]->id];
     for (int k = 0; last && k < operands; k++)
         if (n->in[k])
@@ -277,7 +278,7 @@ static bool keeps_planes(const struct layout *l, const struct node *n)
 /* Is there a way with channels last for this type? */
 static bool lies_last(const struct node *n, enum dtype x)
 {
-    return x == F32 ||
+    return x == F32 || n->def->flags & OP_DEQUANTIZES ||
            ((node_is(n, &op_max_pool) || node_is(n, &op_qlinear_global_average_pool)) && (x == I8 || x == U8));
 }
 
@@ -322,7 +323,7 @@ static bool give_last(struct layout *l, struct node *n, int rank)
         l->forms[v->id] = (struct form){ .onnx = v };
         if (known_of(v).rank != rank)
             continue;
-        last = new_value(l, known_of(v));
+        last = form_of(l, v);
         if (!last)
             return false;
         l->forms[v->id] = (struct form){ .last = last };

@@ -307,6 +307,7 @@ static void say_trainer(struct text *out, const struct trainer *t, const struct 
         say_target(out, k, &t->targets[k]);
     text_say(out, "dropout_seed %llu\n", (unsigned long long)t->engine.seed);
     text_say(out, "exact %s\n", t->engine.exact ? "yes" : "no");
+    text_say(out, t->bptt ? "bptt %lld\n" : "bptt all\n", (long long)t->bptt);
 }
 
 /* -- data -- */

@@ -22,10 +22,16 @@ const struct loss_def *loss_named(const char *spec)
 
 /* -- what the model ends in -- */
 
-/* The node that makes `v`, looked at through Identity. */
+/* Identity, or half of a way through what is quantised. */
+static bool passes_on(const struct node *n)
+{
+    return node_is(n, &op_identity) || n->def->flags & (OP_QUANTIZES | OP_DEQUANTIZES);
+}
+
+/* The node that makes `v`, looked at through those. */
 static const struct node *maker(const struct value *v)
 {
-    while (v->producer && node_is(v->producer, &op_identity))
+    while (v->producer && passes_on(v->producer))
         v = v->producer->in[0];
     return v->producer;
 }
@@ -35,7 +41,7 @@ static const struct node *sigmoid_behind(const struct value *v)
 {
     const struct node *n = v->producer;
 
-    while (n && n->def->flags & OP_REARRANGES && n->in[0])
+    while (n && (n->def->flags & OP_REARRANGES || passes_on(n)) && n->in[0])
         n = n->in[0]->producer;
     return n && node_is(n, &op_sigmoid) ? n : NULL;
 }
@@ -65,7 +71,7 @@ static const struct node *any_softmax_behind(const struct value *v, int rank, in
         }
     n = v->producer;
     while (n && n->in[0] &&
-           (n->def->flags & OP_REARRANGES || node_is(n, &op_cast) || node_is(n, &op_reduce_mean) ||
+           (n->def->flags & OP_REARRANGES || passes_on(n) || node_is(n, &op_cast) || node_is(n, &op_reduce_mean) ||
             node_is(n, &op_global_average_pool)))
         n = n->in[0]->producer;
     return n && node_is(n, &op_softmax) ? n : NULL;

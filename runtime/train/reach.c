@@ -96,6 +96,7 @@ static void set_role(struct parameters *p, const struct reached *reached, enum r
         if (p->at[k].role == ROLE_TRAINABLE && reached[k].how == how) {
             p->at[k].role = role;
             p->at[k].why = why;
+            p->at[k].left = true;
         }
 }
 

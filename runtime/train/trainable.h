@@ -33,6 +33,7 @@ struct parameter {
     bool half;                 /* only the first half of its last dimension trains, the other is 0 and stays so */
     int readers;               /* how many places read it so: above 1 it is shared, or an exporter merged equal ones */
     bool no_decay;             /* weight_decay leaves it alone */
+    bool left;                 /* it would train, but no gradient reaches it (reach.h) */
     bool said;                 /* the file tells its role: somebody has decided whether it is shared, too */
 };
 

@@ -1,6 +1,9 @@
 #include "train/trainer.h"
+#include "base/text.h"
 #include "data/element.h"
+#include "ops/registry.h"
 #include "plan/samples_first.h"
+#include "train/kept.h"
 #include "train/measure.h"
 #include "train/penalty.h"
 #include "train/prepare.h"
@@ -92,6 +95,49 @@ static bool set_factors(struct trainer *t, const struct trainer_options *o, stru
     return true;
 }
 
+/* Integers that DequantizeLinear makes floats of do not train; who adapts the model makes floats of them. The names of those
+ * that the file holds so, as names_text writes them; "" where there are none. */
+static bool name_integers(const struct trainer *t, char text[NAMES_TEXT], struct report *r)
+{
+    const struct graph *g = t->model->graph;
+    struct arena scratch = { .budget = t->arena.budget };
+    const char **names = arena_array(&scratch, g->node_count, sizeof *names, r);
+    size_t count = 0;
+
+    *text = 0;
+    for (size_t k = 0; names && k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+        const struct tensor *w = n->def->flags & OP_DEQUANTIZES ? value_constant(n->in[0]) : NULL;
+
+        if (w && w->rank > 0)
+            names[count++] = n->in[0]->name;
+    }
+    if (count)
+        names_text(text, names, count);
+    arena_release(&scratch);
+    return names;
+}
+
+static bool check_trainable(const struct trainer *t, struct report *r)
+{
+    char names[NAMES_TEXT];
+
+    if (!name_integers(t, names, r))
+        return false;
+    if (!t->trainable)
+        return *names
+                   ? fail(
+                         r, KILN_BAD_MODEL, NULL,
+                         "nothing in the model can be trained: integers that DequantizeLinear reads do not train (%s), "
+                         "`kiln adapt` makes floats of them",
+                         names)
+                   : fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    if (*names)
+        warn(r, NULL, "integers that DequantizeLinear reads do not train (%s): `kiln adapt` makes floats of them",
+             names);
+    return true;
+}
+
 static bool make_state(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     static const struct tensor scalar = { .dtype = F64 };
@@ -110,8 +156,8 @@ static bool make_state(struct trainer *t, const struct trainer_options *o, struc
     map_release(&messages);
     if (!ok)
         return false;
-    if (!t->trainable)
-        return fail(r, KILN_BAD_MODEL, NULL, "nothing in the model can be trained");
+    if (!check_trainable(t, r))
+        return false;
     for (size_t k = 0; k < t->trainable; k++)
         if (t->states[k].value.dtype == F64 && !t->optimizer.def->apply_double)
             return fail(r, KILN_UNSUPPORTED, NULL, "optimizer '%s' does not train double, which parameter '%s' is",
@@ -170,6 +216,30 @@ static bool find_inputs(struct trainer *t, const struct tensor *data, struct rep
     return t->x;
 }
 
+/* Is there anything in it, or in its bodies, that carries from step to step? Subgraphs nest no deeper than the loader allows,
+ * so this may recurse. */
+static bool carries(const struct graph *g)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        const struct node *n = g->nodes[k];
+
+        if (node_is(n, &op_loop) || node_is(n, &op_rnn) || node_is(n, &op_gru) || node_is(n, &op_lstm))
+            return true;
+        for (int s = 0; s < n->graphs; s++)
+            if (carries(n->graph_of[s]))
+                return true;
+    }
+    return false;
+}
+
+static void set_truncation(struct trainer *t, const struct trainer_options *o, struct report *r)
+{
+    t->bptt = o->bptt;
+    if (o->bptt && !carries(t->model->graph))
+        warn(r, NULL, "bptt is %lld, but the model has no RNN, GRU, LSTM, Loop or Scan: it does nothing",
+             (long long)o->bptt);
+}
+
 /* -- life -- */
 
 static bool start(struct trainer *t, const struct model *m, const struct trainer_options *o, struct report *r)
@@ -188,9 +258,12 @@ static bool start(struct trainer *t, const struct model *m, const struct trainer
         return false;
     t->keep_gradients = o->keep_gradients;
     t->recompute = o->recompute;
+    t->tell_kept = o->tell_kept;
     t->weighted = o->weighted;
     t->weight_type = (struct tensor){ .dtype = F32, .rank = 1, .dims = { UNKNOWN } };
     t->model = model_prepare(m, o->untie, &t->budget, r);
+    if (t->model)
+        set_truncation(t, o, r);
     return t->model && find_inputs(t, o->x, r) && targets_find(t, o, r) && (o->measure || make_state(t, o, r)) &&
            penalties_find(t, o, r) && targets_choose(t, o, r) && measures_name(t, r) &&
            (!o->remember || losses_remember(t, o, r));
@@ -369,12 +442,10 @@ static bool check_all(const struct trainer *t, const struct tensor *x, const str
     return true;
 }
 
-static const struct program *plan(struct trainer *t, int64_t batch, struct report *r)
+static const struct program *plan(struct trainer *t, struct training_program *p, struct report *r)
 {
-    struct training_program *p = program_for(t, batch, r);
+    const int64_t batch = p->batch;
 
-    if (!p)
-        return NULL;
     for (size_t k = 0; k < p->inputs; k++) {
         struct tensor x = t->x[k];
 
@@ -398,12 +469,23 @@ static const struct program *plan(struct trainer *t, int64_t batch, struct repor
 
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
 {
-    const struct program *p;
+    const struct program *p = NULL;
+    struct training_program *made;
 
     budget_start(&t->budget);
-    p = plan(t, batch, r);
+    made = program_for(t, batch, r);
+    if (made)
+        p = plan(t, made, r);
     budget_stop(&t->budget);
     return p;
+}
+
+const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report *r)
+{
+    const struct program *p = trainer_plan(t, batch, r);
+    struct training_program *made = p ? program_for(t, batch, r) : NULL;
+
+    return made && kept_settle(made->kept, p, &made->arena, r) ? made->kept : NULL;
 }
 
 double trainer_learning_rate(const struct trainer *t)

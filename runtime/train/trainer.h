@@ -62,6 +62,7 @@ struct trainer_options {
     bool untie;           /* an initializer that several places read is trained as one for each */
     bool keep_gradients;  /* for trainer_gradient */
     bool recompute;       /* memory for time: what a step keeps for its way back is made again (plan/pass_segments.c) */
+    int64_t bptt;         /* gradients go back through so many steps of what is carried (op.h, truncation); 0: all */
     bool measure;         /* nothing trains, and need not: there are no steps */
     const char *schedule; /* of the learning rate; NULL: it stays as it is */
     size_t regularizers;
@@ -71,6 +72,7 @@ struct trainer_options {
     const char *const *metrics; /* [metric_count] "[OUTPUT=]NAME:key=value", of all outputs that learn or of that one */
     size_t metric_count;        /* 0: accuracy, where it applies */
     bool weighted;              /* batches come with weights of their samples */
+    bool tell_kept;             /* for trainer_kept */
     bool remember;              /* the model is told of losses (remember.h) */
 };
 
@@ -136,8 +138,8 @@ struct trainer {
     struct measure *measures;
     struct tensor rate; /* scalar, double: the learning rate, set before each step */
     double learning_rate;
-    int64_t steps;
-    bool keep_gradients, recompute;
+    int64_t steps, bptt;
+    bool keep_gradients, recompute, tell_kept;
     struct training_program *programs;   /* by batch size */
     struct training_program *evaluation; /* inference and loss, for all batch sizes */
     struct training_program *prediction; /* inference alone, likewise */
@@ -176,6 +178,10 @@ const struct tensor *trainer_output(const struct trainer *t, size_t k);
 
 /* The program of a step with so many samples, for those who only look: planned, not run. Until the next step. */
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r);
+
+/* What such a step keeps of its forward part for the backward one, with options.tell_kept. Until the next step. */
+struct kept;
+const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report *r);
 
 /* By the name of the initializer; NULL where there is none. `slot` is one of the optimiser's slot_names, NULL for the
  * value itself. The memory may be written to between steps. */

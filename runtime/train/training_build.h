@@ -25,7 +25,7 @@ struct tensor *build_types_given(struct build *b, struct arena *scratch);
 struct program *build_types(struct build *b);
 /* What passes are right without gradients, or before them. What is trained and what is evaluated compute the same. */
 bool build_rewrite(struct build *b, enum pass_time time);
-bool build_gradients(struct build *b, const struct program *types);
+bool build_gradients(struct build *b, const struct forward_part *f);
 /* Inputs for slots and the rate. */
 bool build_slots(struct build *b);
 struct optimizer_inputs build_optimizer_inputs(const struct build *b);

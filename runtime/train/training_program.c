@@ -7,6 +7,7 @@
 #include "plan/pass.h"
 #include "plan/samples_first.h"
 #include "train/class_axis.h"
+#include "train/kept.h"
 #include "train/penalty.h"
 #include "train/state.h"
 #include "train/training_build.h"
@@ -243,7 +244,7 @@ static struct value *again(struct build *b, const struct node *n, struct value *
     return out;
 }
 
-/* Logits, rearranged as the activation behind them is on its way to the output. */
+/* Logits, rearranged as the activation behind them is on its way to the output; what is quantised of it is not of them. */
 static struct value *loss_input(struct build *b, const struct loss *l)
 {
     enum { MOST = 16 }; /* nodes in a row that do nothing but rearrange */
@@ -261,7 +262,7 @@ static struct value *loss_input(struct build *b, const struct loss *l)
         way[n++] = p;
     }
     while (at && n > 0)
-        if (!node_is(way[--n], &op_identity))
+        if (!node_is(way[--n], &op_identity) && !(way[n]->def->flags & (OP_QUANTIZES | OP_DEQUANTIZES)))
             at = again(b, way[n], at);
     return at;
 }
@@ -408,23 +409,26 @@ struct program *build_types(struct build *b)
     return p;
 }
 
-bool build_gradients(struct build *b, const struct program *types)
+bool build_gradients(struct build *b, const struct forward_part *f)
 {
     struct trainer *t = b->trainer;
     struct training_program *p = b->program;
     const struct plan_context c = engine_context(&t->engine, b->report);
     const size_t seeds = p->targets + (p->penalty != NULL);
+    size_t *ends = t->tell_kept ? arena_array(&p->arena, f->nodes, sizeof *ends, b->report) : NULL;
     struct value **seed = emit_alloc(&b->e, seeds * sizeof *seed);
     struct value **flow = emit_alloc(&b->e, seeds * sizeof *flow);
     const struct grad_request q = { .graph = p->graph,
-                                    .types = types->types,
+                                    .types = f->types->types,
                                     .seeds = seeds,
                                     .seed = seed,
                                     .seed_gradient = flow,
                                     .count = t->trainable,
                                     .wrt = b->state,
-                                    .gradient = p->gradient };
-    bool ok = seed && flow;
+                                    .gradient = p->gradient,
+                                    .bptt = t->bptt,
+                                    .ends = ends };
+    bool ok = seed && flow && (ends || !t->tell_kept);
 
     for (size_t k = 0; ok && k < p->targets; k++) {
         seed[k] = p->loss[k].seed;
@@ -440,7 +444,9 @@ bool build_gradients(struct build *b, const struct program *types)
         if (!p->gradient[k])
             ok = fail(b->report, KILN_UNSUPPORTED, NULL,
                       "nothing flows back to parameter '%s': freeze it, or look at the model", b->state[k]->name);
-    return ok;
+    if (ok && ends)
+        p->kept = kept_find(&q, f, &p->arena, b->report);
+    return ok && (p->kept || !ends);
 }
 
 /* state_limit of the state that the value is; infinite where it is none. */
@@ -550,7 +556,7 @@ static bool add_backward(struct build *b)
     struct program *types = build_types(b);
     const struct forward_part f = { types, g->node_count, g->value_count };
     struct rewrite w = { .graph = g, .c = &c, .forward = &f, .segments = b->trainer->recompute };
-    const bool ok = types && build_gradients(b, types) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
+    const bool ok = types && build_gradients(b, &f) && add_optimizer(b, types) && passes_apply(&w, PASS_STEP);
 
     program_free(types);
     return ok;

@@ -37,6 +37,7 @@ struct training_program {
     struct step_values written; /* of a step that is written, which has no frame */
     struct tensor *types;       /* of the same, by value id: what comes in, with the batch */
     uint64_t used;
+    struct kept *kept;     /* of the forward part for the backward one; NULL where nobody asks */
     struct value *penalty; /* what regularisers add to the sum; NULL where there are none */
 };
 

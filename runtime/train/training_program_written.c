@@ -137,7 +137,7 @@ bool build_written_step(struct build *b)
 
     if (p->purpose == TO_WRITE) {
         types = ok ? build_types(b) : NULL;
-        ok = types && build_gradients(b, types);
+        ok = types && build_gradients(b, &(struct forward_part){ types, p->graph->node_count, p->graph->value_count });
         for (size_t k = 0; ok && k < b->trainer->trainable; k++) /* so that they are planned */
             ok = graph_add_output(p->graph, p->gradient[k]);
         program_free(types);

@@ -135,6 +135,7 @@ CASES = [
     Case("inspect.text", "inspect --text --full ../in/everything.onnxtxt"),
     Case("inspect.json", "inspect --json ../in/everything.onnxtxt"),
     Case("inspect.dot", "inspect --dot ../in/start.onnx"),
+    Case("inspect.gradients", "inspect --gradients --json --batch 4 ../in/start.onnx"),
     Case("inspect.plan", "inspect --plan --train --batch 4 ../in/start.onnx"),
     Case("run", "run ../in/everything.onnxtxt --threads 2 --input x=../in/rows.npy --input c=../in/c.npy --output out", ("out/y.npy", "out/s.npy", "out/n.npy", "out/t.json")),
     Case("run.external", "run ../in/beside.onnx --profile=p.json", others=("p.json",)),

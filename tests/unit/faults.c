@@ -464,6 +464,7 @@ static kiln_status look_and_edit(void)
                                   .metadata_values = (const char *const[]){ "value" } };
     kiln_model *partial = NULL, *m = NULL, *made = NULL;
     kiln_summary *of_partial = NULL, *s = NULL;
+    kiln_gradients *g = NULL;
     kiln_status status;
 
     o.memory = memory;
@@ -480,6 +481,10 @@ static kiln_status look_and_edit(void)
     if (!status)
         status = kiln_summary_write_dot(s, put, NULL, &err);
     if (!status)
+        status = kiln_gradients_new(&g, m, NULL, 4, &err);
+    if (!status)
+        status = kiln_gradients_write_json(g, put, NULL, &err);
+    if (!status)
         status = kiln_model_edit(&made, m, &e, &err);
     if (!status)
         status = kiln_model_write(made, KILN_FORM_TEXT, put, NULL, &err);
@@ -487,6 +492,7 @@ static kiln_status look_and_edit(void)
         status = kiln_model_save(made, "out.onnx", KILN_FORM_BY_NAME, &err);
     kiln_summary_free(of_partial);
     kiln_summary_free(s);
+    kiln_gradients_free(g);
     kiln_model_free(partial);
     kiln_model_free(m);
     kiln_model_free(made);

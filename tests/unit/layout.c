@@ -288,6 +288,24 @@ static const struct {
       true },
     { "g (float[N, 2, 5, 4, 3] x, float[3, 2, 2, 2, 2] w) => (float[A, B, C, D, E] y)\n{ c = Conv(x, w) y = Relu(c) }",
       0, true },
+    /* what is quantised, by one scale or one for each place along an axis */
+    { "g (" X ", " W ", float[4, 6, 2, 2] v, float s) => " Y "<uint8 z = {100}>\n{ " CONV
+      "q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) r = Relu(d) y = Conv(r, v) }",
+      2, true },
+    { "g (" X ", " W ") => " Y
+      "<float[6] s = {0.1, 0.2, 0.15, 0.05, 0.3, 0.25}, int8[6] z = {1, -2, 3, 0, 5, 10}, float[8] "
+      "t = {0.1, 0.2, 0.15, 0.05, 0.3, 0.25, 0.5, 0.02}>\n{ " CONV "q = QuantizeLinear <axis = 1> (c, s, z)\n"
+      "d = DequantizeLinear <axis = -3> (q, s, z) e = QuantizeLinear <axis = -1> (d, t) y = DequantizeLinear <axis = "
+      "3> "
+      "(e, t) }",
+      2, true },
+    { "g (" X ", " W ") => " Y "<float[2] s = {0.1, 0.2}>\n{ " CONV "q = QuantizeLinear <axis = 0> (c, s)\n"
+      "d = DequantizeLinear <axis = -4> (q, s) y = Relu(d) }",
+      2, true },
+    /* nothing is turned for it alone */
+    { "g (" X ", " W ", float s) => (float[A, B] y)\n{ q = QuantizeLinear(x, s) d = DequantizeLinear(q, s)\n"
+      "c = Conv(d, w, b) y = Flatten(c) }",
+      2, true },
     /* transpositions of the file */
     { "g (float[N, 9, 8, 5] x, " W ") => " Y "{ t = Transpose <perm = [0, 3, 1, 2]> (x)\n"
       "c = Conv(t, w, b) u = Transpose <perm = [0, 2, 3, 1]> (c) r = Relu(u) v = Transpose <perm = [0, 3, 1, 2]> (r)\n"

@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Those that cannot be differentiated twice: the program says so. What is missing here is an error, and what has come. */
-static const char *const once[] = { "SequenceMap", NULL };
+/* Those that cannot be differentiated twice: the program says so. What is missing here is an error, and what has come. There
+ * are none. */
+static const char *const once[] = { NULL };
 
 static char label[512];
 

@@ -374,6 +374,109 @@ START_TEST(a_step_is_pytorchs)
 }
 END_TEST
 
+/* -- training what is quantised -- */
+
+#define CLASSES(nodes)                                                                                                 \
+    "<ir_version: 8, opset_import: [\"\": 17]>\n"                                                                      \
+    "g (float[N,2] x) => (float[N,3] y) <float[2,3] w = {0.1, 0.2, -0.3, 0.4, -0.5, 0.6}, float s = {0.004}, uint8 z " \
+    "= "                                                                                                               \
+    "{0}, float[3] b = {0.1, 0.2, 0.3}, int8[2,3] i = {1, 2, 3, 4, 5, 6}, float t = {0.1}> { " nodes " }"
+
+static char warned[200];
+
+static void take_warning(void *user, kiln_status code, const char *where, const char *message)
+{
+    (void)user;
+    (void)where;
+    if (code == KILN_OK)
+        snprintf(warned, sizeof warned, "%s", message);
+}
+
+static struct trainer *trainer_of(const char *text, struct report *r)
+{
+    const struct trainer_options o = { .optimizer = "sgd:learning_rate=0.5", .threads = 1 };
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+    struct trainer *t;
+
+    expect_ok(m && model_build(m, &report));
+    t = trainer_new(m, &o, r);
+    model_free(m);
+    return t;
+}
+
+/* What is quantised of probabilities does not hide what made them; the loss reads what that did. */
+START_TEST(a_loss_sees_through_what_is_quantised)
+{
+    static const struct {
+        const char *text, *said;
+    } ends[] = {
+        { CLASSES("l = MatMul (x, w) y = Softmax (l)"), "from logits, because the model ends in Softmax" },
+        { CLASSES("l = MatMul (x, w) p = Softmax (l) q = QuantizeLinear (p, s, z) y = DequantizeLinear (q, s, z)"),
+          "from logits, because the model ends in Softmax" },
+        { CLASSES("l = MatMul (x, w) k = Transpose (l) p = Softmax <axis = 0> (k) q = QuantizeLinear (p, s, z) u = "
+                  "Transpose "
+                  "(q) y = DequantizeLinear (u, s, z)"),
+          "from logits, because the model ends in Softmax" },
+    };
+    float numbers[] = { 1, 2, -1, .5f, .25f, 3, -2, 1 }, first[6], loss, begin = 0;
+    int64_t classes[] = { 0, 2, 1, 1 };
+    struct tensor x, y;
+
+    ck_assert(tensor_shape(&x, F32, 2, (int64_t[]){ 4, 2 }) && tensor_shape(&y, I64, 1, (int64_t[]){ 4 }));
+    x.data = numbers;
+    y.data = classes;
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+        struct trainer *t = trainer_of(ends[k].text, &report);
+
+        expect_ok(t);
+        ck_assert_msg(strstr(t->targets[0].loss.said, ends[k].said), "%s", t->targets[0].loss.said);
+        expect_ok(trainer_step(t, &x, &y, &loss, &report));
+        if (k == 0) {
+            begin = loss;
+            memcpy(first, trainer_state(t, "w", NULL)->data, sizeof first);
+        }
+        ck_assert_float_eq(loss, begin);
+        ck_assert_int_eq(memcmp(first, trainer_state(t, "w", NULL)->data, sizeof first), 0);
+        trainer_free(t);
+    }
+    struct trainer *const t = trainer_of(
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[N,2] x) => (float[N,1] y) <float[2,1] w = {0.1, 0.2}, float s = {0.004}, uint8 z = {0}> { l = "
+        "MatMul (x, w) p = Sigmoid (l) q = QuantizeLinear (p, s, z) y = DequantizeLinear (q, s, z) }",
+        &report);
+
+    expect_ok(t);
+    ck_assert_msg(strstr(t->targets[0].loss.said, "from logits, because the model ends in Sigmoid"), "%s",
+                  t->targets[0].loss.said);
+    trainer_free(t);
+}
+END_TEST
+
+/* Integers of the file do not train, which is told with what there is to do. */
+START_TEST(integers_of_the_file_are_told_of)
+{
+    struct report r = { .notify = take_warning };
+    struct trainer *t = trainer_of(CLASSES("w2 = DequantizeLinear (i, t) y = MatMul (x, w2)"), &r);
+
+    ck_assert_ptr_null(t);
+    ck_assert_str_eq(r.error.message,
+                     "nothing in the model can be trained: integers that DequantizeLinear reads do not "
+                     "train ('i'), `kiln adapt` makes floats of them");
+    r = (struct report){ .notify = take_warning };
+    t = trainer_of(CLASSES("w2 = DequantizeLinear (i, t) l = MatMul (x, w2) y = Add (l, b)"), &r);
+    expect_ok(t);
+    ck_assert_str_eq(warned,
+                     "integers that DequantizeLinear reads do not train ('i'): `kiln adapt` makes floats of them");
+    trainer_free(t);
+    *warned = 0;
+    t = trainer_of(
+        CLASSES("q = QuantizeLinear (w, s, z) w2 = DequantizeLinear (q, s, z) l = MatMul (x, w2) y = Add (l, b)"), &r);
+    expect_ok(t);
+    ck_assert_str_eq(warned, "");
+    trainer_free(t);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("straight");
@@ -384,5 +487,7 @@ Suite *suite(void)
     add_tests(s, what_has_no_way_says_so, sizeof no_way / sizeof *no_way);
     add_test(s, what_needs_no_gradient_has_none);
     add_test(s, a_step_is_pytorchs);
+    add_test(s, a_loss_sees_through_what_is_quantised);
+    add_test(s, integers_of_the_file_are_told_of);
     return s;
 }

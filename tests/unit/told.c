@@ -25,7 +25,7 @@ struct asked {
     bool exact, in_order, without_validation, keeps_more;
     int told; /* how many warnings there are; 0: one */
     uint64_t dropout_seed, seed;
-    int64_t batch, steps_per_epoch, validation_freq, validation_steps, patience, class_axis;
+    int64_t batch, steps_per_epoch, validation_freq, validation_steps, patience, class_axis, bptt;
     const char *early_stop, *restore_best, *save_best, *plateau;
     double min_delta;
     int64_t validation_samples;
@@ -56,6 +56,7 @@ static const struct asked others[] = {
     { "class_weight0 1=2.5", "class_weight0 none", .class_weight = "1=2.5" },
     { "metric0 accuracy, auc curve=PR", "metric0 accuracy, auc", .metric = "auc:curve=PR" },
     { "exact yes", "exact no", .exact = true },
+    { "bptt 2", "bptt all", .bptt = 2 },
     { "dropout_seed 4", "dropout_seed 3", .dropout_seed = 4 },
     { "seed 8", "seed 7", .seed = 8 },
     { "order of the data", "order shuffled", .in_order = true },
@@ -91,6 +92,7 @@ static kiln_trainer *trainer_as(const struct asked *a, kiln_context *context, co
     o.schedule = a->schedule;
     o.seed = a->dropout_seed ? a->dropout_seed : 3;
     o.exact = a->exact;
+    o.bptt = a->bptt;
     o.targets = &target;
     o.target_count = 1;
     o.metrics = metrics;

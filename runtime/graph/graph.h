@@ -77,14 +77,14 @@ struct value {
 struct node {
     const struct op *op;
     const struct op_def *def;
-    const char *op_name;     /* of op, for messages */
-    int since;               /* of def, for messages; where a pass has lowered the node (ops/op.h), of what it was */
-    const void *attrs;       /* what parse made of the attributes: the operator's own struct */
-    const struct attr *said; /* what it was made of, for who writes the node into a file; */
-    int said_count;          /* UNKNOWN: it was made of none, or has been changed */
-    int said_inputs;         /* so many inputs were written: others are made of attributes */
-    const char *name;        /* "" where it has none */
-    struct node *origin;     /* the node, in no graph, whose expansion it is a part of (op_def.expand); NULL */
+    const char *op_name;       /* of op, for messages */
+    int since;                 /* of def, for messages; where a pass has lowered the node (ops/op.h), of what it was */
+    const void *attrs;         /* what parse made of the attributes: the operator's own struct */
+    const struct attr *said;   /* what it was made of, for who writes the node into a file; */
+    int said_count;            /* UNKNOWN: it was made of none, or has been changed */
+    int said_inputs;           /* so many inputs were written: others are made of attributes */
+    const char *name;          /* "" where it has none */
+    struct node *origin;       /* the node, in no graph, whose expansion it is a part of (op_def.expand); NULL */
     const struct node *copied; /* in a clone: the node of the other graph that it is a copy of; NULL: made since */
     struct graph *graph;
     int index; /* its place in the file, for messages; -1: made by Kiln */

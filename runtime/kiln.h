@@ -900,6 +900,7 @@ KILN_API kiln_status kiln_trainer_export(kiln_model **out, const kiln_trainer *t
  * optimiser keeps, "learning_rate", "step" and "seed", of which Dropout draws what the trainer would. Its outputs are "loss"
  * and what of that is new; the metadata "next:INPUT" of the model name the one that is to be INPUT in the next step. A name that
  * the model has already gets a line behind it. Nothing is checked in such a step: a loss that is not finite spoils the state.
+ * Where parameters become their moving averages in the end (kiln_trainer_finalize), these are "PARAMETER.moving_average".
  * The caller's. Errors: UNSUPPORTED (names what cannot be written so), BAD_ARGUMENT, LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_trainer_lower(kiln_model **out, kiln_trainer *trainer, int64_t batch, kiln_error *err);
 /* What kiln_trainer_export gives with a training_info whose algorithm is the same step for any number of samples, with the

@@ -111,6 +111,22 @@ def transformer(layers=2, width=16, heads=4, length=6):
     n.save(n.dense(n.op("ReduceMean", x, axes=[1], keepdims=0), width, 5), [length], 5, TensorProto.INT64)
 
 
+def looped():
+    """The way back is a loop, too."""
+    n = Network()
+    w = n.weight(8, 8)
+    nodes = [helper.make_node("MatMul", ["h", w], ["p"]), helper.make_node("Tanh", ["p"], ["q"]), helper.make_node("Identity", ["c"], ["d"])]
+    taken = [
+        helper.make_tensor_value_info("i", TensorProto.INT64, []),
+        helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("h", TensorProto.FLOAT, None),
+    ]
+    given = [helper.make_tensor_value_info("d", TensorProto.BOOL, []), helper.make_tensor_value_info("q", TensorProto.FLOAT, None)]
+    body = helper.make_graph(nodes, "body", taken, given)
+    y = n.op("Loop", n.constant(np.array(4)), n.constant(np.array(True)), "x", body=body)
+    n.save(n.dense(y, 8, 3), [8], 3)
+
+
 def values(path):
     return {i.name: numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer}
 
@@ -164,6 +180,7 @@ def main():
         attempt("lowered.gru", lambda: made(lambda: recurrent("GRU", 3, linear_before_reset=1)))
         attempt("lowered.rnn", made, recurrent, "RNN", 1)
         attempt("lowered.transformer", made, transformer)
+        attempt("lowered.loop", made, looped)
         os.chdir(Path(__file__).parent)
     return 1 if harness.failures else 0
 

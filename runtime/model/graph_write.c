@@ -1,6 +1,7 @@
 #include "model/graph_write.h"
 #include "model/graph_writing.h"
 #include "model/message.h"
+#include "ops/rank.h"
 #include "ops/registry.h"
 #include "ops/signature.h"
 #include <string.h>
@@ -249,13 +250,27 @@ static Onnx__ValueInfoProto *declared(struct writing *a, const char *name, const
     return v;
 }
 
-/* Of a body: the node that has it tells the types. */
-static Onnx__ValueInfoProto *undeclared(struct writing *a, const char *name)
+/* Of a body: the node that has it tells the shapes. A loop's number and condition need not be given to it, so that nothing
+ * else tells their types; they are scalars. */
+static bool is_of_loop(const struct writing *a, const struct value *v, size_t k)
 {
-    Onnx__ValueInfoProto *v = message_new(&onnx__value_info_proto__descriptor, a->budget, a->report);
+    return a->loops && k < a->graph->input_count && a->graph->inputs[k] == v;
+}
 
-    if (v)
+static Onnx__ValueInfoProto *declared_in_body(struct writing *a, const char *name, const struct value *of)
+{
+    const struct tensor scalar = { .dtype = is_of_loop(a, of, 0)   ? I64
+                                            : is_of_loop(a, of, 1) ? BOOL
+                                                                   : known_of(of).dtype };
+    Onnx__ValueInfoProto *v = scalar.dtype ? value_info_of(name, &scalar, a->budget, a->report)
+                                           : message_new(&onnx__value_info_proto__descriptor, a->budget, a->report);
+
+    if (v && !scalar.dtype)
         v->name = writing_text(a, name);
+    if (v && scalar.dtype && !is_of_loop(a, of, 0) && !is_of_loop(a, of, 1)) {
+        message_free(v->type->tensor_type->shape, a->budget);
+        v->type->tensor_type->shape = NULL;
+    }
     return v;
 }
 
@@ -264,7 +279,7 @@ static bool add_info(struct writing *a, Onnx__ValueInfoProto **list, size_t *cou
 {
     if (!name)
         return false;
-    list[*count] = a->outer ? undeclared(a, name) : declared(a, name, &a->w->types[v->id]);
+    list[*count] = a->outer ? declared_in_body(a, name, v) : declared(a, name, &a->w->types[v->id]);
     return list[*count] && list[(*count)++]->name;
 }
 
@@ -407,11 +422,12 @@ static Onnx__GraphProto *write_graph(struct writing *a)
 }
 
 /* As deep as the graph that it is of, which importing or differentiating has bounded. */
-Onnx__GraphProto *writing_body(struct writing *a, const struct graph *g)
+Onnx__GraphProto *writing_body(struct writing *a, const struct node *n, const struct graph *g)
 {
     struct writing body = *a;
 
     body.graph = g;
+    body.loops = node_is(n, &op_loop);
     body.outer = a;
     return write_graph(&body);
 }

@@ -61,7 +61,7 @@ static bool attribute(struct writing *a, Onnx__AttributeProto *to, const struct 
         to->t = message_new(&onnx__tensor_proto__descriptor, a->budget, a->report);
         return to->t && tensor_to_proto(to->t, NULL, from->tensor, a->budget, a->report);
     case ATTR_GRAPH:
-        to->g = writing_body(a, n->graph_of[from->i]);
+        to->g = writing_body(a, n, n->graph_of[from->i]);
         return to->g;
     case ATTR_FLOATS:
     case ATTR_INTS:

@@ -12,6 +12,7 @@ struct writing {
     const struct graph *graph;
     size_t values; /* of it: reading attributes again makes more, which nobody reads */
     struct writing *outer;
+    bool loops; /* it is the body of a Loop */
     Onnx__GraphProto *to;
     const char **names; /* by value id; NULL: not met yet */
     bool *live;         /* by value id: something reads it that is written */
@@ -26,7 +27,7 @@ struct writing {
 bool writing_list(struct writing *a, void *list, size_t count);
 char *writing_text(struct writing *a, const char *s);
 const char *writing_name(struct writing *a, const struct value *v);
-Onnx__GraphProto *writing_body(struct writing *a, const struct graph *g);
+Onnx__GraphProto *writing_body(struct writing *a, const struct node *n, const struct graph *g);
 
 /* -- graph_write_node.c */
 

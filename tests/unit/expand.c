@@ -112,7 +112,7 @@ static struct value *begin_graph(enum dtype dtype, int rank, const int64_t *dims
     arena.budget = &budget;
     graph = graph_new(&arena, NULL, "main", &report);
     graph->opset = NEWEST_OPSET;
-    emitter = (struct emitter){ graph, &report, false };
+    emitter = (struct emitter){ .graph = graph, .report = &report };
     x = graph_value(graph, "x");
     x->has_type = tensor_shape(&x->type, dtype, rank, dims);
     ck_assert(graph_add_input(graph, x));

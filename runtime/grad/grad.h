@@ -15,8 +15,8 @@ struct grad_request {
     size_t count; /* what is asked for */
     struct value *const *wrt;
     struct value **gradient; /* out: NULL where nothing flows to wrt[k] */
-    int64_t
-        bptt; /* what is carried from step to step has no gradient behind each so many steps (truncation); 0: it always has */
+    /* What is carried from step to step has no gradient behind each so many steps (truncation); 0: it always has. */
+    int64_t bptt;
     /* out, may be NULL: by id of the nodes that there were before, how many nodes the graph has when its rule is done. They
      * are walked from the last one on. */
     size_t *ends;

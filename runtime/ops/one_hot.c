@@ -92,6 +92,7 @@ static bool run(struct step *s)
 static bool gradient(struct backward *b)
 {
     const struct one_hot *a = attrs_of(b);
+    const struct tensor *values = type_in(b, VALUES);
     const int64_t ends[] = { 0, 1 }, one = 1;
     struct emitter *e = emitter_of(b);
     struct value *dy = upstream(b, 0), *mask, *there, *elsewhere;
@@ -104,7 +105,7 @@ static bool gradient(struct backward *b)
                 emit_cast(e, emit_ints(e, 2, ends), type_out(b, 0)->dtype));
     there = emit_reshape(e, emit(e, "ReduceSum", "keepdims=0", 1, emit(e, "Mul", "", 2, dy, mask)), 1, &one);
     elsewhere = emit(e, "Sub", "", 2, emit_reshape(e, emit(e, "ReduceSum", "keepdims=0", 1, dy), 1, &one), there);
-    give(b, VALUES, emit(e, "Concat", "axis=0", 2, elsewhere, there));
+    give(b, VALUES, emit_reshape(e, emit(e, "Concat", "axis=0", 2, elsewhere, there), values->rank, values->dims));
     return backward_ok(b);
 }
 

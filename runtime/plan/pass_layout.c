@@ -279,7 +279,9 @@ static bool keeps_planes(const struct layout *l, const struct node *n)
 static bool lies_last(const struct node *n, enum dtype x)
 {
     return x == F32 || n->def->flags & OP_DEQUANTIZES ||
-           ((node_is(n, &op_max_pool) || node_is(n, &op_qlinear_global_average_pool)) && (x == I8 || x == U8));
+           ((node_is(n, &op_max_pool) || node_is(n, &op_qlinear_average_pool) ||
+             node_is(n, &op_qlinear_global_average_pool)) &&
+            (x == I8 || x == U8));
 }
 
 /* The rank that the node has with channels last; 0 where it stays as ONNX has it. */

@@ -16,7 +16,8 @@
  *
  *   Conv                            QLinearConv
  *   MatMul, Gemm                    QLinearMatMul, by a constant matrix
- *   Add, Mul, GlobalAveragePool     QLinearAdd, QLinearMul, QLinearGlobalAveragePool
+ *   Add, Mul                        QLinearAdd, QLinearMul
+ *   AveragePool, GlobalAveragePool  QLinearAveragePool, QLinearGlobalAveragePool
  *
  * or, where what is moved or compared keeps its scale and zero point, the node itself. A Relu or a Clip before the
  * QuantizeLinear becomes a Clip behind it, with bounds that are quantised, too, if saturation does not do its work already.
@@ -286,19 +287,29 @@ static bool elementwise_product(struct quantized_pass *p, struct site *s)
     return binary(p, s, &op_qlinear_mul);
 }
 
-static bool mean_of_pixels(struct quantized_pass *p, struct site *s)
+static bool mean(struct quantized_pass *p, struct site *s, const struct op *op, const void *attrs)
 {
-    const struct op *op = &op_qlinear_global_average_pool;
     struct quantization_of x;
-    void *attrs;
 
     if (!quantization_read(s->node->in[0], &x) || x.count != 1 || x.dtype != s->y.dtype)
         return false;
-    attrs = arena_alloc(p->graph->arena, op->defs->attrs_size, p->report);
-    p->failed = p->failed || !attrs;
     become(p, s, op, 1, attrs, 5,
            (struct value *const[]){ x.x, x.scale, zero_of(p, &x), s->y.scale, zero_of(p, &s->y) });
     return true;
+}
+
+static bool mean_of_pixels(struct quantized_pass *p, struct site *s)
+{
+    const struct op *op = &op_qlinear_global_average_pool;
+    void *attrs = arena_alloc(p->graph->arena, op->defs->attrs_size, p->report);
+
+    p->failed = p->failed || !attrs;
+    return mean(p, s, op, attrs);
+}
+
+static bool mean_of_windows(struct quantized_pass *p, struct site *s)
+{
+    return mean(p, s, &op_qlinear_average_pool, s->node->attrs);
 }
 
 /* What comes out are elements of what goes in. */
@@ -328,6 +339,7 @@ static const struct {
     { &op_gemm, general_product },
     { &op_add, sum },
     { &op_mul, elementwise_product },
+    { &op_average_pool, mean_of_windows },
     { &op_global_average_pool, mean_of_pixels },
     { &op_max_pool, moved },
     { &op_concat, moved },

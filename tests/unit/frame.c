@@ -91,9 +91,16 @@ START_TEST(a_gradient_goes_through_the_branch_taken)
             known[graph->inputs[k]->id] = in[k];
         types = plan_types(graph, known, NULL, &pc);
         ck_assert_msg(types != NULL, "%s", r.error.message);
-        ck_assert_msg(
-            grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 2, wrt, d }, &pc),
-            "%s: %s", r.error.where, r.error.message);
+        ck_assert_msg(grad_build(&(struct grad_request){ .graph = graph,
+                                                         .types = types->types,
+                                                         .seeds = 1,
+                                                         .seed = &seed,
+                                                         .seed_gradient = &seed_gradient,
+                                                         .count = 2,
+                                                         .wrt = wrt,
+                                                         .gradient = d },
+                                 &pc),
+                      "%s: %s", r.error.where, r.error.message);
         ck_assert(d[0] && d[1]);
         graph->output_count = 0;
         ck_assert(graph_add_output(graph, d[0]) && graph_add_output(graph, d[1]));
@@ -323,8 +330,14 @@ START_TEST(a_gradient_goes_through_sequences)
     seed_gradient = graph_value(graph, NULL);
     seed_gradient->initializer = &flow;
     types = plan_types(graph, known, NULL, &pc);
-    ck_assert_msg(types && grad_build(&(struct grad_request){ graph, types->types, 1, &seed, &seed_gradient, 1,
-                                                              graph->inputs, &d },
+    ck_assert_msg(types && grad_build(&(struct grad_request){ .graph = graph,
+                                                              .types = types->types,
+                                                              .seeds = 1,
+                                                              .seed = &seed,
+                                                              .seed_gradient = &seed_gradient,
+                                                              .count = 1,
+                                                              .wrt = graph->inputs,
+                                                              .gradient = &d },
                                       &pc),
                   "%s: %s", r.error.where, r.error.message);
     graph->output_count = 0;

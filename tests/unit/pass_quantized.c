@@ -92,6 +92,11 @@ static const struct row rewritten[] = {
       X4 SCALES ", uint8[4, 1, 1] k = {1, 2, 200, 255}" BEGIN "e = DequantizeLinear (k, ws, yz) f = Add (d, e) " END },
     { "Add", "QLinearAdd", X4 SCALES BEGIN "f = Add (d, d) " END },
     { "Mul", "QLinearMul", X4 SCALES BEGIN "f = Mul (d, d) " END },
+    { "AveragePool", "QLinearAveragePool",
+      X4 SCALES BEGIN
+      "f = AveragePool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], strides = [2, 1], dilations = [1, 2]> (d) " END },
+    { "AveragePool", "QLinearAveragePool",
+      X4 SCALES BEGIN "f = AveragePool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], count_include_pad = 1> (d) " END },
     { "GlobalAveragePool", "QLinearGlobalAveragePool", X4 SCALES BEGIN "f = GlobalAveragePool (d) " END },
     { "QuantizeLinear", "MaxPool",
       X4 SCALES BEGIN "f = MaxPool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], strides = [2, 1]> (d) r = "

@@ -26,17 +26,6 @@ struct pool_job {
     int64_t blocks, chunks; /* of channels; of rows of an image */
 };
 
-/* How many elements count: those inside, or those of the padded input. */
-static int64_t counted(const struct pool_shape *s, int d, int64_t at)
-{
-    const int64_t start = at * s->strides[d] - s->pads_begin[d], end = s->in[d] + s->pads_end[d];
-    const int64_t most = start >= end ? 0 : divide_up(end - start, s->dilations[d]);
-
-    if (s->sum)
-        return 1;
-    return s->count_include_pad ? (most < s->kernel[d] ? most : s->kernel[d]) : inside(s, d, at).count;
-}
-
 /* How many pixels from `q` on have whole windows. */
 static int64_t whole_windows(const struct pool_shape *s, int64_t q)
 {

@@ -11,6 +11,18 @@ void max_pool_last(const struct kernels *k, struct pool *pool, const struct pool
 /* The same of int8 or uint8. */
 void max_pool_last_bytes(struct pool *pool, const struct pool_shape *s, int64_t channels, bool has_sign,
                          const uint8_t *x, uint8_t *y);
+/* Their mean, in any number of dimensions: y = quantised sum of (x - x_zero) * (scale / count), as struct quantizing has it;
+ * q->scale is not read. */
+struct pool_bytes {
+    const uint8_t *x;
+    uint8_t *y;
+    bool has_sign;
+    uint8_t x_zero; /* of the type of x */
+    float scale;    /* of x, over that of y */
+    struct quantizing q;
+};
+void average_pool_last_bytes(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
+                             const struct pool_bytes *b);
 /* dx gets dy where x won; every element of dx is written. */
 void max_pool_last_grad(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
                         const float *x, const float *dy, float *dx);

@@ -1,5 +1,6 @@
 #include "kernels/channels_last/pool.h"
 #include "kernels/channels_last/windows.h"
+#include "kernels/index.h"
 #include "kernels/machine.h"
 #include <string.h>
 
@@ -62,4 +63,103 @@ void max_pool_last_bytes(struct pool *pool, const struct pool_shape *s, int64_t 
     reads = (double)channels * (double)shape.kernel[0] * (double)shape.kernel[1];
     j.block = 1 + (int64_t)(4 * JOB_ELEMENTS / (reads + 1));
     pool_run(pool, divide_up(j.pixels, j.block), bytes_chunk, &j);
+}
+
+/* -- mean -- */
+
+enum { BLOCK = 64 }; /* channels whose sums are taken together */
+
+struct mean_job {
+    const struct kernels *k;
+    const struct pool *pool;
+    const struct pool_shape *s;
+    const struct pool_bytes *b;
+    int64_t channels, outs, ins, pixels, block; /* pixels of an image of y, of x; of all of y; of a chunk */
+};
+
+/* Taps of a window that lie inside: of each dimension `count` from `at` on, `step` apart. */
+struct taps {
+    int64_t at[MAX_RANK], step[MAX_RANK], count[MAX_RANK], inside, counted;
+};
+
+static struct taps taps_of(const struct pool_shape *s, const int64_t *out)
+{
+    struct taps t = { .inside = 1, .counted = 1 };
+
+    for (int d = 0; d < s->rank; d++) {
+        const struct inside in = inside(s, d, out[d]);
+
+        t.at[d] = out[d] * s->strides[d] - s->pads_begin[d] + in.from * s->dilations[d];
+        t.step[d] = s->dilations[d];
+        t.count[d] = in.count;
+        t.inside *= in.count;
+        t.counted *= counted(s, d, out[d]);
+    }
+    return t;
+}
+
+/* Of channels [c, c + n), less the zero point. */
+static void add_taps(const struct mean_job *j, int64_t image, const struct taps *t, int64_t c, int64_t n, int32_t *sums)
+{
+    const uint8_t flip = j->b->has_sign ? 0x80 : 0;
+    int64_t tap[MAX_RANK] = { 0 };
+
+    for (int64_t k = 0; k < n; k++)
+        sums[k] = (int32_t)(0 - (uint32_t)t->inside * (uint32_t)(j->b->x_zero ^ flip));
+    if (!t->inside)
+        return;
+    do {
+        int64_t pixel = 0;
+        const uint8_t *x;
+
+        for (int d = 0; d < j->s->rank; d++)
+            pixel = pixel * j->s->in[d] + t->at[d] + tap[d] * t->step[d];
+        x = j->b->x + (image * j->ins + pixel) * j->channels + c;
+        for (int64_t k = 0; k < n; k++)
+            sums[k] = (int32_t)((uint32_t)sums[k] + (uint32_t)(x[k] ^ flip));
+    } while (next_index(j->s->rank, t->count, tap) && !pool_late(j->pool));
+}
+
+static void mean_pixel(const struct mean_job *j, int64_t pixel)
+{
+    int64_t out[MAX_RANK];
+    struct quantizing q = j->b->q;
+    struct taps t;
+    float scale;
+
+    index_at(j->s->rank, j->s->out, pixel % j->outs, out);
+    t = taps_of(j->s, out);
+    scale = j->b->scale / (float)t.counted;
+    q.scale = &scale;
+    for (int64_t c = 0, n; c < j->channels; c += n) {
+        int32_t sums[BLOCK];
+
+        n = lesser(j->channels - c, BLOCK);
+        add_taps(j, pixel / j->outs, &t, c, n, sums);
+        j->k->integer->requantize(&q, sums, j->b->y + pixel * j->channels + c, n);
+    }
+}
+
+static void mean_chunk(void *context, int64_t chunk, int thread)
+{
+    const struct mean_job *j = context;
+
+    (void)thread;
+    for (int64_t p = chunk * j->block; p < lesser((chunk + 1) * j->block, j->pixels); p++)
+        mean_pixel(j, p);
+}
+
+void average_pool_last_bytes(const struct kernels *k, struct pool *pool, const struct pool_shape *s, int64_t channels,
+                             const struct pool_bytes *b)
+{
+    struct mean_job j = { .k = k, .pool = pool, .s = s, .b = b, .channels = channels };
+    double reads = (double)channels;
+
+    j.outs = dims_product(s->out, 0, s->rank);
+    j.ins = dims_product(s->in, 0, s->rank);
+    j.pixels = s->planes * j.outs;
+    for (int d = 0; d < s->rank; d++)
+        reads *= (double)lesser(s->kernel[d], s->in[d]);
+    j.block = 1 + (int64_t)(JOB_ELEMENTS / (reads + 1));
+    pool_run(pool, divide_up(j.pixels, j.block), mean_chunk, &j);
 }

@@ -20,6 +20,17 @@ static inline struct inside inside(const struct pool_shape *s, int d, int64_t at
     return (struct inside){ from, to > from ? to - from : 0 };
 }
 
+/* How many elements count: those inside, or those of the padded input. */
+static inline int64_t counted(const struct pool_shape *s, int d, int64_t at)
+{
+    const int64_t start = at * s->strides[d] - s->pads_begin[d], end = s->in[d] + s->pads_end[d];
+    const int64_t most = start >= end ? 0 : divide_up(end - start, s->dilations[d]);
+
+    if (s->sum)
+        return 1;
+    return s->count_include_pad ? (most < s->kernel[d] ? most : s->kernel[d]) : inside(s, d, at).count;
+}
+
 /* A row of pixels is an image of one row. */
 static inline struct pool_shape lifted(const struct pool_shape *s)
 {

@@ -18,8 +18,28 @@ static void say_string(const kiln_tensor *t, int64_t k)
     say("'%s", length <= MOST_STRING ? "" : "...");
 }
 
+static bool is_complex(kiln_dtype d)
+{
+    return d == KILN_COMPLEX64 || d == KILN_COMPLEX128;
+}
+
+/* As NumPy writes it. */
+static void say_complex(const kiln_tensor *t, int64_t k)
+{
+    const void *const data = kiln_tensor_data(t);
+    const bool wide = kiln_tensor_dtype(t) == KILN_COMPLEX128;
+    const double real = wide ? ((const double *)data)[2 * k] : (double)((const float *)data)[2 * k];
+    const double imaginary = wide ? ((const double *)data)[2 * k + 1] : (double)((const float *)data)[2 * k + 1];
+
+    say("%.6g%+.6gj", real, imaginary);
+}
+
 static void say_element(const kiln_tensor *t, int64_t k)
 {
+    if (is_complex(kiln_tensor_dtype(t))) {
+        say_complex(t, k);
+        return;
+    }
     if (kiln_tensor_dtype(t) == KILN_STRING)
         say_string(t, k);
     else if (kiln_tensor_dtype(t) == KILN_INT64)
@@ -52,22 +72,16 @@ static void say_numbers(const kiln_tensor *t)
         say("  %lld not finite", (long long)bad);
 }
 
-static bool is_complex(kiln_dtype d)
-{
-    return d == KILN_COMPLEX64 || d == KILN_COMPLEX128;
-}
-
 static void say_tensor(const kiln_tensor *t)
 {
     const int64_t n = kiln_tensor_count(t);
-    const bool shown = !is_complex(kiln_tensor_dtype(t));
 
-    for (int64_t k = 0; shown && k < n && k < MOST_SAID; k++) {
+    for (int64_t k = 0; k < n && k < MOST_SAID; k++) {
         say(" ");
         say_element(t, k);
     }
-    say("%s", !n ? " empty" : shown && n > MOST_SAID ? " ..." : "");
-    if (shown && kiln_tensor_dtype(t) != KILN_STRING)
+    say("%s", !n ? " empty" : n > MOST_SAID ? " ..." : "");
+    if (!is_complex(kiln_tensor_dtype(t)) && kiln_tensor_dtype(t) != KILN_STRING)
         say_numbers(t);
     putchar('\n');
 }

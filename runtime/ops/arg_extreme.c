@@ -101,7 +101,7 @@ bool arg_infer(struct infer *i)
     int rank = 0;
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     for (int d = 0; d < x->rank; d++) {
         others *= d == axis ? 1 : x->dims[d];
         if (d != axis || a->keepdims)

@@ -78,7 +78,7 @@ static bool infer(struct infer *i)
     int64_t dims[MAX_RANK];
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -first->rank, first->rank - 1);
+        return axis_error(i, a->axis, first->rank);
     memcpy(dims, first->dims, (size_t)first->rank * sizeof *dims);
     for (int k = 1; k < infer_inputs(i); k++)
         if (!concat_add(first->rank, dims, axis, typed_in(i, k), "input", k, message))

@@ -30,7 +30,7 @@ bool cumulative_infer(struct infer *i)
     if (axis.count != 1)
         return infer_error(i, "'axis' has %d values, must have 1", axis.count);
     if (wrap_axis(axis.v[0], x->rank) < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)axis.v[0], -x->rank, x->rank - 1);
+        return axis_error(i, axis.v[0], x->rank);
     need_scratch(i, (size_t)infer_inputs(i) * compute_bytes(x, compute)); /* the axis' for the output */
     return set_out(i, 0, x->dtype, x->rank, x->dims);
 }

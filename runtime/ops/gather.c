@@ -48,7 +48,7 @@ static bool infer(struct infer *i)
     int rank = 0;
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     for (int d = 0; d < axis; d++)
         dims[rank++] = x->dims[d];
     for (int d = 0; d < indices->rank; d++)

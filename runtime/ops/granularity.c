@@ -47,7 +47,7 @@ static bool check_scale(struct infer *i, const struct granularity_attrs *a, cons
     if (a->one)
         return infer_error(i, "'%s' is %s, must be one value", name, tensor_text(scale, type));
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     for (int d = 0; fits && blocks && d < x->rank; d++)
         fits = scale->dims[d] == (d == axis ? blocks_of(x->dims[d], a->block_size) : x->dims[d]);
     if (fits && (blocks || scale->dims[0] == x->dims[axis]))

@@ -145,6 +145,8 @@ void next_state(struct infer *i, int out, int in);
 /* `out` takes the place of `in` at once, in a last phase that cannot fail: optimisers. */
 void updates(struct infer *i, int out, int in);
 bool infer_error(struct infer *i, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of an axis that is none of so many dimensions. */
+bool axis_error(struct infer *i, int64_t axis, int rank);
 /* An output whose dimensions only running can tell has rank or dims UNKNOWN; run then calls step_alloc. */
 
 /* Types of the outputs of subgraph g, given those of its formal inputs. An output that only running can tell has dims

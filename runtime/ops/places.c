@@ -29,7 +29,7 @@ static bool elements_fit(struct infer *i, int *rank, int64_t *dims)
     const int axis = wrap_axis(a->axis, x->rank);
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     if (indices->rank != x->rank)
         return infer_error(i, "'indices' has %d dimensions, must have %d as 'data'", indices->rank, x->rank);
     for (int d = 0; d < x->rank; d++)

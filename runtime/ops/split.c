@@ -125,7 +125,7 @@ static bool infer(struct infer *i)
     int64_t dims[MAX_RANK], rest, each;
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     if (typed_in(i, SPLIT))
         return given_parts(i, a, x, axis);
     rest = x->dims[axis];

@@ -96,7 +96,7 @@ static bool infer(struct infer *i)
     struct parts p;
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     if (split && split->rank > 1)
         return infer_error(i, "'split' has %d dimensions, must be a scalar or have 1", split->rank);
     if (!split || split->data) {

@@ -61,7 +61,7 @@ static bool infer(struct infer *i)
     struct ints k;
 
     if (axis < 0)
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     if (!ints_in(i, K, &k))
         return false;
     if (k.count != 1)

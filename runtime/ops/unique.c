@@ -68,7 +68,7 @@ static bool infer(struct infer *i)
     struct slices s;
 
     if (!slices_of(a, x, &s))
-        return infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)a->axis, -x->rank, x->rank - 1);
+        return axis_error(i, a->axis, x->rank);
     if (!mul_size(s.n, LISTS * (int64_t)sizeof(int64_t), &bytes))
         return infer_error(i, "'X' has %lld slices, more than can be compared", (long long)s.n);
     need_scratch(i, to_size(bytes));

@@ -68,6 +68,12 @@ bool infer_error(struct infer *i, const char *format, ...)
     return false;
 }
 
+bool axis_error(struct infer *i, int64_t axis, int rank)
+{
+    return rank ? infer_error(i, "axis is %lld, must be in [%d, %d]", (long long)axis, -rank, rank - 1)
+                : infer_error(i, "axis is %lld, and a scalar has no dimension", (long long)axis);
+}
+
 bool set_out(struct infer *i, int k, enum dtype dtype, int rank, const int64_t *dims)
 {
     struct tensor *t = typed_out(i, k);

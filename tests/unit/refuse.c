@@ -107,6 +107,7 @@ static const struct refused list[] = {
     { "BitCast", 26, { "i64[2]", "to=8", "i64[2]", 0 }, "output 0 cannot be string" },
     { "BitCast", 26, { "i64[2]", "to=1", "f32[2]", 0 }, "which has 64 bits, float has 32" },
     { "Hardmax", 13, { "f32[2,3]", "axis=2", "f32[2,3]", 0 }, "axis is 2" },
+    { "Gather", 13, { "f32[] i64[]{0}", "axis=0", "f32[]", 0 }, "axis is 0, and a scalar has no dimension" },
     { "ArgMin", 13, { "f32[2,0]", "axis=1", "i64[2,1]", 0 }, "the size of axis 1 is 0" },
     { "CumProd", 26, { "f32[2] i64[]{1}", "", "f32[2]", 0 }, "axis is 1, must be in [-1, 0]" },
     { "Det", 22, { "f32[2,3]", "", "f32[]", 0 }, "'X' is float[2,3], must be square matrices" },

@@ -183,7 +183,8 @@ static bool convolution(struct quantized_pass *p, struct site *s)
     struct node as = *n;
 
     if (!quantization_read(n->in[0], &x) || x.count != 1 || !quantization_read(n->in[1], &w) ||
-        !quantization_fits(&w, 0) || !value_constant(w.x) || (p->products < 2 && is_filtered(n)))
+        !quantization_fits(&w, 0) || !quantization_sums_fit(&w, value_constant(w.x)->dims[0]) ||
+        (p->products < 2 && is_filtered(n)))
         return false;
     in[0] = x.x;
     in[1] = x.scale;
@@ -230,7 +231,7 @@ static bool product(struct quantized_pass *p, struct site *s, int column, struct
         !quantization_fits(&w, column) || !quantization_in_quads(&w))
         return false;
     matrix = value_constant(w.x);
-    if (!matrix || matrix->rank != 2)
+    if (!matrix || matrix->rank != 2 || !quantization_sums_fit(&w, matrix->dims[column]))
         return false;
     in[0] = x.x;
     in[1] = x.scale;

@@ -151,6 +151,33 @@ START_TEST(saturation_is_a_relu)
 }
 END_TEST
 
+/* Before opset 10 the two are of com.microsoft, and what is between them may have been of floats alone. */
+START_TEST(old_operators_move_integers)
+{
+    static const struct {
+        int opset;
+        const char *node;
+    } rows[] = { { 8, "Flatten" },
+                 { 8, "MaxPool <kernel_shape = [2, 2]>" },
+                 { 8, "Transpose" },
+                 { 3, "Concat <axis = 1>" },
+                 { 4, "Reshape <shape = [0, -1]>" } };
+    char text[1024];
+    struct trial t;
+
+    snprintf(
+        text, sizeof text,
+        "<ir_version: 4, opset_import: [\"\" : %d, \"com.microsoft\" : 1]>\n" X4 SCALES
+        ">\n{ q = com.microsoft.QuantizeLinear (x, xs, xz) d = com.microsoft.DequantizeLinear (q, xs, xz) f = %s (d) "
+        "r = com.microsoft.QuantizeLinear (f, xs, xz) y = com.microsoft.DequantizeLinear (r, xs, xz) }",
+        rows[_i].opset, rows[_i].node);
+    start(&t, text);
+    apply(&t, pass_quantized);
+    results_within(&t, 0, 0);
+    finish(&t);
+}
+END_TEST
+
 /* -- what stays -- */
 
 static const char *const kept[] = {
@@ -331,6 +358,7 @@ Suite *suite(void)
 
     add_tests(s, nodes_compute_in_integers, sizeof rewritten / sizeof *rewritten);
     add_tests(s, saturation_is_a_relu, 1);
+    add_tests(s, old_operators_move_integers, 5);
     add_tests(s, others_stay_in_floats, sizeof kept / sizeof *kept);
     add_tests(s, long_sums_stay_in_floats, 1);
     add_tests(s, means_of_many_pixels, 2);

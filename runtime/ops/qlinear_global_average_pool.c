@@ -3,7 +3,8 @@
  *   Y = saturate(round(sum of (X - x_zero_point) * (x_scale / (y_scale * pixels))) + y_zero_point)
  *
  * over the pixels of a channel, which stand behind it, [N, C, spatial...], or, with channels_last, before it, [N,
- * spatial..., C]. The sum is an integer; the factor and its product with the sum are in float, as in onnxruntime. */
+ * spatial..., C]. The sum is an integer, of millions of pixels in units of a few; the factor and its product with the sum are
+ * in float, as in onnxruntime. */
 #include "kernels/parts.h"
 #include "ops/qlinear.h"
 #include "ops/rank.h"
@@ -50,12 +51,30 @@ static bool infer(struct infer *i)
            set_out(i, 0, x->dtype, x->rank, dims);
 }
 
+enum { MANY = 1 << 22 }; /* pixels whose sum is within int32 */
+
 struct global_job {
     const struct step *s;
     struct qlinear_operand x;
     struct qlinear_result y;
     int64_t channels, pixels, channel_step, pixel_step;
+    int64_t unit; /* what a sum is counted in */
 };
+
+static int32_t sum_of(const struct global_job *j, const uint8_t *x)
+{
+    int64_t sum = 0;
+
+    for (int64_t from = 0; from < j->pixels; from += MANY) {
+        const int64_t end = lesser(from + MANY, j->pixels);
+        int32_t part = 0;
+
+        for (int64_t p = from; p < end; p++)
+            part += (x[p * j->pixel_step] ^ j->x.flip) - j->x.zero;
+        sum += part;
+    }
+    return (int32_t)(sum / j->unit);
+}
 
 /* All channels of an image. */
 static void average(void *context, int64_t image, int thread)
@@ -66,11 +85,8 @@ static void average(void *context, int64_t image, int thread)
 
     (void)thread;
     for (int64_t c = 0; c < j->channels && !pool_late(j->s->pool); c++) {
-        int32_t sum = 0;
+        const int32_t sum = sum_of(j, x + c * j->channel_step);
 
-        for (int64_t p = 0; p < j->pixels; p++)
-            sum = (int32_t)((uint32_t)sum +
-                            (uint32_t)((x[c * j->channel_step + p * j->pixel_step] ^ j->x.flip) - j->x.zero));
         j->s->k->integer->requantize(&j->y.q, &sum, y + c, 1);
     }
 }
@@ -86,7 +102,8 @@ static bool run(struct step *s)
     j.channel_step = last ? 1 : j.pixels;
     j.pixel_step = last ? j.channels : 1;
     qlinear_result(&j.y, x->dtype, s->in[Y_SCALE], s->in[Y_ZERO_POINT]);
-    j.y.scale = j.x.scale / (j.y.scale * (float)j.pixels);
+    j.unit = greater(divide_up(j.pixels, MANY), 1);
+    j.y.scale = j.x.scale / (j.y.scale * (float)j.pixels) * (float)j.unit;
     pool_run(s->pool, x->dims[0], average, &j);
     return true;
 }

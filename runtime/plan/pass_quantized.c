@@ -6,6 +6,7 @@
 #include "ops/quantized.h"
 #include "ops/rank.h"
 #include "ops/registry.h"
+#include "ops/signature.h"
 #include "plan/pass.h"
 #include "plan/quantization.h"
 #include <math.h>
@@ -183,7 +184,8 @@ static bool convolution(struct quantized_pass *p, struct site *s)
     struct node as = *n;
 
     if (!quantization_read(n->in[0], &x) || x.count != 1 || !quantization_read(n->in[1], &w) ||
-        !quantization_fits(&w, 0) || !value_constant(w.x) || (p->products < 2 && is_filtered(n)))
+        !quantization_fits(&w, 0) || !quantization_sums_fit(&w, value_constant(w.x)->dims[0]) ||
+        (p->products < 2 && is_filtered(n)))
         return false;
     in[0] = x.x;
     in[1] = x.scale;
@@ -230,7 +232,7 @@ static bool product(struct quantized_pass *p, struct site *s, int column, struct
         !quantization_fits(&w, column) || !quantization_in_quads(&w))
         return false;
     matrix = value_constant(w.x);
-    if (!matrix || matrix->rank != 2)
+    if (!matrix || matrix->rank != 2 || !quantization_sums_fit(&w, matrix->dims[column]))
         return false;
     in[0] = x.x;
     in[1] = x.scale;
@@ -312,15 +314,37 @@ static bool mean_of_windows(struct quantized_pass *p, struct site *s)
     return mean(p, s, &op_qlinear_average_pool, s->node->attrs);
 }
 
+static bool takes(const struct op_def *def, enum dtype dtype)
+{
+    const struct tensor type = { .dtype = dtype };
+    struct signature s;
+
+    return signature_read(&s, def) && signature_in(&s, 0) && type_set_has(&s.var[signature_in(&s, 0)->var].set, &type);
+}
+
+/* The node's version, or the first that does the same to integers of 8 bits, too; NULL for none. */
+static const struct op_def *for_bytes(const struct node *n, enum dtype dtype)
+{
+    const struct op_def *def = n->def;
+
+    if (node_is(n, &op_max_pool) && n->since < 12)
+        def = op_def_for(&op_max_pool, 12);
+    else if (node_is(n, &op_flatten) && n->since < 9)
+        def = op_def_for(&op_flatten, 9);
+    return takes(def, dtype) ? def : NULL;
+}
+
 /* What comes out are elements of what goes in. */
 static bool moved(struct quantized_pass *p, struct site *s)
 {
     struct node *n = s->node;
-    const struct op_def *def = node_is(n, &op_max_pool) && n->since < 12 ? op_def_for(&op_max_pool, 12) : n->def;
+    const struct op_def *def = for_bytes(n, s->y.dtype);
     const int operands = node_is(n, &op_concat) ? n->inputs : 1;
     struct quantization_of x;
 
     (void)p;
+    if (!def)
+        return false;
     for (int k = 0; k < operands; k++)
         if (!quantization_read(n->in[k], &x) || !quantization_equal(&x, &s->y))
             return false;

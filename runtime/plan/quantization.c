@@ -115,10 +115,23 @@ static bool has_no_zero(const struct quantization_of *q)
     return true;
 }
 
+/* Elements of a weight less its zero point, and those of what it is multiplied by, are below 256. */
+static double most_of_products(const struct quantization_of *w, int64_t channels)
+{
+    const int64_t elements = tensor_count(value_constant(w->x));
+
+    return channels ? (double)elements / (double)channels * UINT8_MAX * UINT8_MAX : 0;
+}
+
+bool quantization_sums_fit(const struct quantization_of *w, int64_t channels)
+{
+    return most_of_products(w, channels) <= INT32_MAX;
+}
+
 bool bias_fits(const struct value *b, const struct quantization_of *x, const struct quantization_of *w,
                const struct quantization_of *y, int64_t channels)
 {
-    const double small = 1. / 64;
+    const double small = 1. / 64, most = INT32_MAX - most_of_products(w, channels);
     struct quantization_of q;
 
     if (dequantized(b, &q)) {
@@ -133,7 +146,7 @@ bool bias_fits(const struct value *b, const struct quantization_of *x, const str
         const double unit = (double)x->scale_at[0] * (double)w->scale_at[w->count > 1 ? k : 0];
         const double n = bias_at(b, x, w, k);
 
-        if (!(fabs(n) < INT32_MAX) || fabs(n - rint(n)) * unit > small * (double)y->scale_at[0])
+        if (!(fabs(n) < most) || fabs(n - rint(n)) * unit > small * (double)y->scale_at[0])
             return false;
     }
     return true;

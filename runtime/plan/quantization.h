@@ -24,9 +24,12 @@ bool quantization_equal(const struct quantization_of *a, const struct quantizati
 bool quantization_fits(const struct quantization_of *q, int dimension);
 /* May its elements be multiplied by fours (kernels/channels_last/integer.h)? */
 bool quantization_in_quads(const struct quantization_of *q);
+/* Is a sum of products by a constant of so many channels within int32, whatever it is multiplied by? */
+bool quantization_sums_fit(const struct quantization_of *w, int64_t channels);
 
 /* A bias that is added to sums of products of x and w, before they are quantised as y: is it a constant, a DequantizeLinear of
- * int32 or float, of one element or `channels`, and within a small part of y's steps a multiple of what the products count? */
+ * int32 or float, of one element or `channels`, within a small part of y's steps a multiple of what the products count, and so
+ * far from the ends of int32 that the sum with it is within them? */
 bool bias_fits(const struct value *b, const struct quantization_of *x, const struct quantization_of *w,
                const struct quantization_of *y, int64_t channels);
 void bias_quantize(const struct value *b, const struct quantization_of *x, const struct quantization_of *w,

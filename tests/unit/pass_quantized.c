@@ -3,6 +3,7 @@
 #include "ops/registry.h"
 #include "trial.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 #define HEAD "<ir_version: 10, opset_import: [\"\" : 21]>\n"
 #define STEP 0.0625
@@ -150,6 +151,33 @@ START_TEST(saturation_is_a_relu)
 }
 END_TEST
 
+/* Before opset 10 the two are of com.microsoft, and what is between them may have been of floats alone. */
+START_TEST(old_operators_move_integers)
+{
+    static const struct {
+        int opset;
+        const char *node;
+    } rows[] = { { 8, "Flatten" },
+                 { 8, "MaxPool <kernel_shape = [2, 2]>" },
+                 { 8, "Transpose" },
+                 { 3, "Concat <axis = 1>" },
+                 { 4, "Reshape <shape = [0, -1]>" } };
+    char text[1024];
+    struct trial t;
+
+    snprintf(
+        text, sizeof text,
+        "<ir_version: 4, opset_import: [\"\" : %d, \"com.microsoft\" : 1]>\n" X4 SCALES
+        ">\n{ q = com.microsoft.QuantizeLinear (x, xs, xz) d = com.microsoft.DequantizeLinear (q, xs, xz) f = %s (d) "
+        "r = com.microsoft.QuantizeLinear (f, xs, xz) y = com.microsoft.DequantizeLinear (r, xs, xz) }",
+        rows[_i].opset, rows[_i].node);
+    start(&t, text);
+    apply(&t, pass_quantized);
+    results_within(&t, 0, 0);
+    finish(&t);
+}
+END_TEST
+
 /* -- what stays -- */
 
 static const char *const kept[] = {
@@ -164,6 +192,9 @@ static const char *const kept[] = {
     X4 "float large = {1000}, float[3] k = {0.5, 1000.25, 3}, " SCALES W BEGIN
        "e = DequantizeLinear (w, large) f = Conv (d, e, k) " END,
     X4 SCALES W ", int32 one = {1}" BEGIN DW "c = DequantizeLinear (b, bs, one) f = Conv (d, e, c) " END,
+    /* with which a sum may be beyond int32 */
+    X4 SCALES W ", int32[3] k = {1, -2147300000, 3}" BEGIN DW "c = DequantizeLinear (k, bs) f = Conv (d, e, c) " END,
+    X2 SCALES M ", int32[3] k = {1, 2, 2147300000}" BEGIN DW "c = DequantizeLinear (k, bs) f = Gemm (d, e, c) " END,
     X4 SCALES ", int8[2, 2, 1, 1] u = {1, 2, 3, 4}" BEGIN
               "e = DequantizeLinear (u, ws) f = Conv <group = 2> (d, e) " END,
     X4 SCALES W ", float[4] s = {0.0078125, 0.01, 0.01, 0.02}, uint8[4] z = {128, 128, 128, 128}>\n{ q = "
@@ -210,6 +241,53 @@ START_TEST(others_stay_in_floats)
     for (size_t k = 0; k < sizeof operators / sizeof *operators; k++)
         ck_assert_int_eq(count(t.passes.graph, operators[k]), 0);
     ck_assert_int_eq(count(t.passes.graph, "QuantizeLinear"), before);
+    finish(&t);
+}
+END_TEST
+
+/* -- sums beyond int32 -- */
+
+/* So many products of 8 bits that their sum may be. */
+START_TEST(long_sums_stay_in_floats)
+{
+    enum { DEPTH = 33026, SIZE = 2 * DEPTH + 1024 };
+    char *text = malloc(SIZE);
+    struct trial t;
+    int at;
+
+    ck_assert_ptr_nonnull(text);
+    at = snprintf(text, SIZE, HEAD "g (float[N, %d] x) => (float y)\n<" SCALES ", int8[%d, 1] w = {1", DEPTH, DEPTH);
+    for (int k = 1; k < DEPTH; k++)
+        at += snprintf(text + at, (size_t)(SIZE - at), ",1");
+    snprintf(text + at, (size_t)(SIZE - at), "}" BEGIN DW "f = MatMul (d, e) " END);
+    start(&t, text);
+    apply(&t, pass_quantized);
+    ck_assert_int_eq(count(t.passes.graph, "QLinearMatMul"), 0);
+    finish(&t);
+    free(text);
+}
+END_TEST
+
+/* The sum of what is below is 243 * 9 million. */
+START_TEST(means_of_many_pixels)
+{
+    static const char *const nodes[] = { "GlobalAveragePool", "AveragePool <kernel_shape = [2999, 3001]>" };
+    char text[1024];
+    struct tensor x;
+    struct trial t;
+
+    snprintf(text, sizeof text,
+             HEAD "g (float[1, 1, 2999, 3001] x) => (float y)\n<uint8 zero = {0}, " SCALES
+                  ">\n{ q = QuantizeLinear (x, xs, zero) d = DequantizeLinear (q, xs, zero) f = %s (d) " END,
+             nodes[_i]);
+    start(&t, text);
+    fill(&x, t.f.model->graph->inputs[0], 1);
+    for (int64_t k = 0; k < tensor_count(&x); k++)
+        ((float *)x.data)[k] = 1.8984375F;
+    ck_assert(session_set(t.f.session, t.f.model->graph->inputs[0], &x, &t.f.report));
+    run_ok(&t.f);
+    free(x.data);
+    ck_assert_float_eq(*(const float *)session_output(t.f.session, 0)->data, 1.875F);
     finish(&t);
 }
 END_TEST
@@ -280,7 +358,10 @@ Suite *suite(void)
 
     add_tests(s, nodes_compute_in_integers, sizeof rewritten / sizeof *rewritten);
     add_tests(s, saturation_is_a_relu, 1);
+    add_tests(s, old_operators_move_integers, 5);
     add_tests(s, others_stay_in_floats, sizeof kept / sizeof *kept);
+    add_tests(s, long_sums_stay_in_floats, 1);
+    add_tests(s, means_of_many_pixels, 2);
     add_tests(s, a_network_is_what_its_integers_say, 1);
     add_tests(s, filtered_convolutions_go_by_speed, 1);
     return s;

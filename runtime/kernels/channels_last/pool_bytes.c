@@ -67,7 +67,10 @@ void max_pool_last_bytes(struct pool *pool, const struct pool_shape *s, int64_t 
 
 /* -- mean -- */
 
-enum { BLOCK = 64 }; /* channels whose sums are taken together */
+enum {
+    BLOCK = 64,    /* channels whose sums are taken together */
+    MANY = 1 << 22 /* taps whose sum is within int32 */
+};
 
 struct mean_job {
     const struct kernels *k;
@@ -98,14 +101,15 @@ static struct taps taps_of(const struct pool_shape *s, const int64_t *out)
     return t;
 }
 
-/* Of channels [c, c + n), less the zero point. */
-static void add_taps(const struct mean_job *j, int64_t image, const struct taps *t, int64_t c, int64_t n, int32_t *sums)
+/* Sums of channels [c, c + n), less the zero point, in units. */
+static void add_taps(const struct mean_job *j, int64_t image, const struct taps *t, int64_t c, int64_t n, int64_t unit,
+                     int32_t *sums)
 {
     const uint8_t flip = j->b->has_sign ? 0x80 : 0;
-    int64_t tap[MAX_RANK] = { 0 };
+    const int32_t zero = j->b->x_zero ^ flip;
+    int64_t tap[MAX_RANK] = { 0 }, taps = 0, before[BLOCK] = { 0 };
 
-    for (int64_t k = 0; k < n; k++)
-        sums[k] = (int32_t)(0 - (uint32_t)t->inside * (uint32_t)(j->b->x_zero ^ flip));
+    memset(sums, 0, (size_t)n * sizeof *sums);
     if (!t->inside)
         return;
     do {
@@ -116,8 +120,15 @@ static void add_taps(const struct mean_job *j, int64_t image, const struct taps 
             pixel = pixel * j->s->in[d] + t->at[d] + tap[d] * t->step[d];
         x = j->b->x + (image * j->ins + pixel) * j->channels + c;
         for (int64_t k = 0; k < n; k++)
-            sums[k] = (int32_t)((uint32_t)sums[k] + (uint32_t)(x[k] ^ flip));
+            sums[k] += (x[k] ^ flip) - zero;
+        taps++;
+        for (int64_t k = 0; taps % MANY == 0 && k < n; k++) {
+            before[k] += sums[k];
+            sums[k] = 0;
+        }
     } while (next_index(j->s->rank, t->count, tap) && !pool_late(j->pool));
+    for (int64_t k = 0; unit > 1 && k < n; k++)
+        sums[k] = (int32_t)((before[k] + sums[k]) / unit);
 }
 
 static void mean_pixel(const struct mean_job *j, int64_t pixel)
@@ -125,17 +136,19 @@ static void mean_pixel(const struct mean_job *j, int64_t pixel)
     int64_t out[MAX_RANK];
     struct quantizing q = j->b->q;
     struct taps t;
+    int64_t unit;
     float scale;
 
     index_at(j->s->rank, j->s->out, pixel % j->outs, out);
     t = taps_of(j->s, out);
-    scale = j->b->scale / (float)t.counted;
+    unit = greater(divide_up(t.inside, MANY), 1);
+    scale = j->b->scale / (float)t.counted * (float)unit;
     q.scale = &scale;
     for (int64_t c = 0, n; c < j->channels; c += n) {
         int32_t sums[BLOCK];
 
         n = lesser(j->channels - c, BLOCK);
-        add_taps(j, pixel / j->outs, &t, c, n, sums);
+        add_taps(j, pixel / j->outs, &t, c, n, unit, sums);
         j->k->integer->requantize(&q, sums, j->b->y + pixel * j->channels + c, n);
     }
 }

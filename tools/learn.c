@@ -6,8 +6,7 @@
 
 /* -- what the options say of outputs -- */
 
-/* The output of the model whose name and '=' the argument begins with; *rest is what follows. */
-static const char *output_of(const kiln_model *m, const char *arg, const char **rest)
+const char *learn_output(const kiln_model *m, const char *arg, const char **rest)
 {
     const char *found = NULL;
 
@@ -73,7 +72,7 @@ static bool is_loss(const char *name, size_t n)
 
 static bool read_loss(struct learn *l, const char *arg)
 {
-    const char *spec = arg, *output = output_of(l->model, arg, &spec);
+    const char *spec = arg, *output = learn_output(l->model, arg, &spec);
     kiln_target *t;
 
     if (!output && strchr(arg, '=') && !is_loss(arg, strcspn(arg, ":")))
@@ -95,7 +94,7 @@ static bool read_loss(struct learn *l, const char *arg)
 
 static bool read_weight(struct learn *l, const char *arg)
 {
-    const char *number = arg, *output = output_of(l->model, arg, &number);
+    const char *number = arg, *output = learn_output(l->model, arg, &number);
     kiln_target *t;
     double weight;
     size_t n;

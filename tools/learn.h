@@ -110,4 +110,8 @@ bool normalize_for(struct command *c, kiln_dataset **data, const kiln_model *m);
 /* --normalize KIND, or the command ends with EXIT_USAGE. */
 const char *option_normalization(struct argp_state *state, const char *arg);
 
+/* The output of the model whose name and '=' the argument begins with; *rest is what follows. NULL, and *rest stays, where it
+ * begins with none. */
+const char *learn_output(const kiln_model *m, const char *arg, const char **rest);
+
 #endif

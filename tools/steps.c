@@ -1,7 +1,8 @@
 #include "steps.h"
+#include "learn.h"
 #include <string.h>
 
-enum { KEY_TRAINING = 1200, KEY_LOWER, KEY_LOSS, KEY_OPTIMIZER, KEY_FREEZE, KEY_BATCH, KEY_SEED };
+enum { KEY_TRAINING = 1200, KEY_LOWER, KEY_STEP_LOSS, KEY_OPTIMIZER, KEY_FREEZE, KEY_BATCH, KEY_SEED };
 
 /* -- options -- */
 
@@ -31,7 +32,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_LOWER:
         o->lower = true;
         return 0;
-    case KEY_LOSS:
+    case KEY_STEP_LOSS:
         add(o->loss, &o->losses, arg, "loss", state);
         return 0;
     case KEY_OPTIMIZER:
@@ -64,7 +65,7 @@ static const struct argp_option options[] = {
       "name "
       "the output that is INPUT in the next step",
       0 },
-    { "loss", KEY_LOSS, "LOSS", 0, "as of kiln train; repeated for several outputs (as the output tells)", 0 },
+    { "loss", KEY_STEP_LOSS, "LOSS", 0, "as of kiln train; repeated for several outputs (as the output tells)", 0 },
     { "optimizer", KEY_OPTIMIZER, "NAME", 0, "as of kiln train (adam)", 0 },
     { "freeze", KEY_FREEZE, "PATTERN", 0, "as of kiln train; may be repeated", 0 },
     { "batch", KEY_BATCH, "N", 0, "samples of a step that is lowered (32, or as many as the model takes)", 0 },
@@ -76,21 +77,6 @@ const struct argp step_arguments = { .options = options, .parser = parse_option 
 
 /* -- the model -- */
 
-/* What follows the name of the output, which is found; the argument itself where it begins with none. */
-static const char *spec_of(const kiln_model *m, const char *arg, const char **output)
-{
-    for (size_t k = 0; k < kiln_model_output_count(m); k++) {
-        const char *name = kiln_model_output(m, k)->name;
-        const size_t n = strlen(name);
-
-        if (strncmp(arg, name, n) == 0 && arg[n] == '=') {
-            *output = name;
-            return arg + n + 1;
-        }
-    }
-    return arg;
-}
-
 bool step_model(struct command *c, kiln_model **model, const struct step_options *o)
 {
     kiln_trainer_options t = KILN_TRAINER_OPTIONS_INIT;
@@ -99,8 +85,10 @@ bool step_model(struct command *c, kiln_model **model, const struct step_options
     kiln_model *made = NULL;
     bool ok;
 
-    for (size_t k = 0; k < o->losses; k++)
-        targets[k].loss = spec_of(*model, o->loss[k], &targets[k].output);
+    for (size_t k = 0; k < o->losses; k++) {
+        targets[k].loss = o->loss[k];
+        targets[k].output = learn_output(*model, o->loss[k], &targets[k].loss);
+    }
     t.context = c->context;
     t.optimizer = o->optimizer;
     t.targets = targets;

@@ -193,10 +193,11 @@ struct node *graph_node(struct graph *g, int inputs, int slots)
     if (!n || inputs < 0 || slots < 0 || g->node_count >= INT32_MAX ||
         !budget_grow(g->arena->budget, &g->nodes, &g->node_capacity, g->node_count + 1, sizeof *g->nodes, g->report))
         return NULL;
-    n->in = arena_array(g->arena, (size_t)inputs + 1, sizeof *n->in, g->report);  /* the first may be asked for, */
-    n->out = arena_array(g->arena, (size_t)slots + 1, sizeof *n->out, g->report); /* also where there is none: NULL */
-    if (!n->in || !n->out)
+    /* In one piece. The first of each may be asked for, also where there is none: NULL. */
+    n->in = arena_array(g->arena, (size_t)inputs + (size_t)slots + 2, sizeof *n->in, g->report);
+    if (!n->in)
         return NULL;
+    n->out = n->in + inputs + 1;
     n->name = "";
     n->op_name = "";
     n->graph = g;

@@ -79,10 +79,9 @@ struct node {
     const struct op_def *def;
     const char *op_name;       /* of op, for messages */
     int since;                 /* of def, for messages; where a pass has lowered the node (ops/op.h), of what it was */
-    const void *attrs;         /* what parse made of the attributes: the operator's own struct */
-    const struct attr *said;   /* what it was made of, for who writes the node into a file; */
-    int said_count;            /* UNKNOWN: it was made of none, or has been changed */
-    int said_inputs;           /* so many inputs were written: others are made of attributes */
+    int said_count;            /* of `said`; UNKNOWN: it was made of none, or has been changed */
+    const struct attr *said;   /* the attributes that it was made of, for who writes it into a file */
+    const void *attrs;         /* what parse made of them: the operator's own struct */
     const char *name;          /* "" where it has none */
     struct node *origin;       /* the node, in no graph, whose expansion it is a part of (op_def.expand); NULL */
     const struct node *copied; /* in a clone: the node of the other graph that it is a copy of; NULL: made since */
@@ -93,6 +92,7 @@ struct node {
     /* Formal inputs, then what its subgraphs capture from outside, each once. NULL where an optional one is left
      * out. */
     int inputs, captured;
+    int said_inputs; /* so many inputs were written: others are made of attributes */
     struct value **in;
     /* The standard's outputs as far as the file writes them, then room for all others and for the hidden ones. NULL:
      * not wanted. */

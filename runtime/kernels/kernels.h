@@ -343,8 +343,8 @@ struct integer_kernels {
     void (*pair)(const int16_t *even, const int16_t *odd, int64_t panels, int64_t step, int16_t *y);
     void (*tile)(const struct integer_tile *t, int rows, int vectors);
     void (*taps)(const struct integer_taps *t);
-    /* How many products the three that follow make in the time of one of floats; 0: fewer than one. Nothing but speed
-     * depends on it. */
+    /* How many products the three that follow make in the time of one of floats; 0: fewer than one. What is
+     * computed in integers, and what in floats, is decided by it (plan/pass_quantized.c). */
     int quad_products;
     int quad_rows, quad_vectors; /* of tiles, at most */
     void (*quads)(const struct integer_quads *t, int rows, int vectors);

@@ -17,11 +17,6 @@ void qlinear_result(struct qlinear_result *r, enum dtype dtype, const struct ten
     saturation(dtype, &r->q.least, &r->q.most);
 }
 
-static const struct tensor *given(const struct step *s, int k)
-{
-    return k < s->node->inputs ? s->in[k] : NULL;
-}
-
 /* -- unary -- */
 
 enum { X, X_SCALE, X_ZERO_POINT, Y_SCALE, Y_ZERO_POINT };
@@ -48,13 +43,13 @@ static void look_up(const struct elements *s)
 /* There are no more than 256 results. */
 bool qlinear_unary_run(struct step *s, float (*of)(float x, const void *attrs))
 {
-    const struct qlinear_operand x = qlinear_operand(s->in[X], s->in[X_SCALE], given(s, X_ZERO_POINT));
+    const struct qlinear_operand x = qlinear_operand(s->in[X], s->in[X_SCALE], quantized_given(s, X_ZERO_POINT));
     const enum dtype dtype = s->in[X]->dtype;
     struct qlinear_result y;
     float values[256];
     uint8_t table[256];
 
-    qlinear_result(&y, dtype, s->in[Y_SCALE], given(s, Y_ZERO_POINT));
+    qlinear_result(&y, dtype, s->in[Y_SCALE], quantized_given(s, Y_ZERO_POINT));
     for (int v = 0; v < 256; v++)
         values[v] = of(qlinear_value(&x, (uint8_t)v), s->attrs);
     s->k->integer->quantize_8(&y.q, values, table, 256);
@@ -91,7 +86,7 @@ bool qlinear_binary_run(struct step *s, elementwise_loop *loop)
     struct qlinear_binary q = { .a = qlinear_operand(x[0], s->in[A_SCALE], s->in[A_ZERO_POINT]),
                                 .b = qlinear_operand(x[1], s->in[B_SCALE], s->in[B_ZERO_POINT]) };
 
-    qlinear_result(&q.c, dtype, s->in[C_SCALE], given(s, C_ZERO_POINT));
+    qlinear_result(&q.c, dtype, s->in[C_SCALE], quantized_given(s, C_ZERO_POINT));
     return elementwise(s,
                        &(struct elementwise){ .loop = loop, .x_as = { dtype, dtype }, .y_as = dtype, .span.attrs = &q },
                        s->out[0], 2, x);

@@ -153,7 +153,7 @@ static void operands_of(struct integer_product *q, const struct product *p, cons
     product_strides(b, p->rank, 1, q->b_batch);
 }
 
-static const struct tensor *optional_in(const struct step *s, int k)
+const struct tensor *quantized_given(const struct step *s, int k)
 {
     return k >= 0 && k < s->node->inputs ? s->in[k] : NULL;
 }
@@ -162,8 +162,8 @@ bool quantized_product_run(struct step *s, const struct quantized_inputs *in, co
                            char *scratch)
 {
     const struct tensor *a = s->in[in->a], *b = s->in[in->b];
-    const struct integer_operand left = quantized_operand(a, optional_in(s, in->a_zero)),
-                                 right = quantized_operand(b, optional_in(s, in->b_zero));
+    const struct integer_operand left = quantized_operand(a, quantized_given(s, in->a_zero)),
+                                 right = quantized_operand(b, quantized_given(s, in->b_zero));
     const struct matrices m = matrices_of(a, b);
     int16_t *const rows = (int16_t *)(void *)scratch;
     struct integer_product q = { .a = rows, .b = prepared_for(s, in->b), .result = *r };
@@ -182,7 +182,7 @@ bool quantized_product_run(struct step *s, const struct quantized_inputs *in, co
         integer_pack_columns(s->k, s->pool, &right, m.count, p.n, p.k, columns);
         q.b = columns;
     }
-    if (optional_in(s, in->bias))
+    if (quantized_given(s, in->bias))
         q.result.column_bias = s->in[in->bias]->data;
     q.result.image = q.result.row_step = p.n;
     q.result.product_step = p.m * p.n;
@@ -233,9 +233,9 @@ bool quantized_conv_infer(struct infer *i, const struct quantized_inputs *in, en
 bool quantized_conv_run(struct step *s, const struct quantized_inputs *in, const struct integer_result *r,
                         char *scratch)
 {
-    const struct tensor *x = s->in[in->a], *w = s->in[in->b], *bias = optional_in(s, in->bias);
-    struct integer_conv c = { .x = quantized_operand(x, optional_in(s, in->a_zero)),
-                              .w = quantized_operand(w, optional_in(s, in->b_zero)),
+    const struct tensor *x = s->in[in->a], *w = s->in[in->b], *bias = quantized_given(s, in->bias);
+    struct integer_conv c = { .x = quantized_operand(x, quantized_given(s, in->a_zero)),
+                              .w = quantized_operand(w, quantized_given(s, in->b_zero)),
                               .packed = prepared_for(s, in->b),
                               .result = *r };
 

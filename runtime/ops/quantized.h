@@ -22,6 +22,8 @@ bool has_one_value(struct infer *i, int k, const char *name);
 /* Or one for each of `count`, which are what is said? */
 bool has_values(struct infer *i, int k, const char *name, int64_t count, const char *each);
 
+/* Input k; NULL where it is left out, or k is below 0. */
+const struct tensor *quantized_given(const struct step *s, int k);
 /* The sums are quantised again by these. */
 void quantized_again(struct integer_result *r, float y_scale, const struct tensor *y_zero);
 

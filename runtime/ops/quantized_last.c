@@ -14,11 +14,6 @@ struct last {
     size_t packed; /* bytes of scratch for the weights, where they are not prepared */
 };
 
-static const struct tensor *optional_in(const struct step *s, int k)
-{
-    return k >= 0 && k < s->node->inputs ? s->in[k] : NULL;
-}
-
 /* -- weights -- */
 
 /* What a weight is packed by. Bytes of it are compared: it has no gaps. */
@@ -29,8 +24,9 @@ struct packed {
     uint8_t zero[];
 };
 
-static void pack(const struct packed *p, const struct tensor *w, const struct kernels *k, struct pool *pool, void *out)
+static void make_packed(const void *key, const struct tensor *w, const struct kernels *k, struct pool *pool, void *out)
 {
+    const struct packed *p = key;
     const int64_t taps = p->kernel[0] * p->kernel[1];
     const struct conv_shape s = { .groups = p->groups,
                                   .in_channels = p->in_channels,
@@ -46,11 +42,6 @@ static void pack(const struct packed *p, const struct tensor *w, const struct ke
     weights.in_step = p->is_matrix ? p->out_channels : taps;
     weights.tap_step = 1;
     integer_last_pack(k, pool, &s, &weights, out);
-}
-
-static void make_packed(const void *key, const struct tensor *w, const struct kernels *k, struct pool *pool, void *out)
-{
-    pack(key, w, k, pool, out);
 }
 
 /* Asks for the weights packed once, whose zero points are known. */
@@ -133,12 +124,12 @@ bool quantized_conv_last_infer(struct infer *i, const struct quantized_inputs *i
 static void run_in_planes(struct step *s, const struct quantized_inputs *in, const struct integer_result *r,
                           const struct last *p)
 {
-    const struct tensor *x = s->in[in->a], *bias = optional_in(s, in->bias);
+    const struct tensor *x = s->in[in->a], *bias = quantized_given(s, in->bias);
     char *const x_planes = s->scratch, *const y_planes = x_planes + planes(&p->shape, true, 1);
     const struct tensor y = layout_onnx(true, s->out[0]);
     struct integer_conv c = { .shape = p->shape,
-                              .x = quantized_operand(x, optional_in(s, in->a_zero)),
-                              .w = quantized_operand(s->in[in->b], optional_in(s, in->b_zero)),
+                              .x = quantized_operand(x, quantized_given(s, in->a_zero)),
+                              .w = quantized_operand(s->in[in->b], quantized_given(s, in->b_zero)),
                               .result = *r };
 
     layout_copy(s->k, s->pool, x, false, x->data, x_planes);
@@ -156,7 +147,7 @@ static void run_in_planes(struct step *s, const struct quantized_inputs *in, con
 static struct integer_last last_of(const struct step *s, const struct quantized_inputs *in,
                                    const struct integer_result *r, const struct last *p)
 {
-    const struct tensor *x = s->in[in->a], *zero = optional_in(s, in->a_zero), *bias = optional_in(s, in->bias);
+    const struct tensor *x = s->in[in->a], *zero = quantized_given(s, in->a_zero), *bias = quantized_given(s, in->bias);
     struct integer_last c = { .shape = p->shape,
                               .x = x->data,
                               .x_zero = zero ? zero->data : NULL,
@@ -189,7 +180,7 @@ bool quantized_conv_last_run(struct step *s, const struct quantized_inputs *in, 
     }
     c.packed = prepared_for(s, in->b);
     if (!c.packed) {
-        const struct integer_operand w = quantized_operand(s->in[in->b], optional_in(s, in->b_zero));
+        const struct integer_operand w = quantized_operand(s->in[in->b], quantized_given(s, in->b_zero));
         const int64_t taps = p->shape.kernel[0] * p->shape.kernel[1];
         const struct integer_weights weights = { w, p->shape.in_channels / p->shape.groups * taps, taps, 1 };
 

@@ -161,7 +161,7 @@ static struct value *integer_bias(struct quantized_pass *p, const struct value *
     return v;
 }
 
-/* Winograd's filtering has fewer products in floats: a third, or a half of them. */
+/* In floats Winograd's filtering makes it of fewer products (kernels/winograd.h). */
 static bool is_filtered(const struct node *n)
 {
     const struct conv_attrs *a = n->attrs;

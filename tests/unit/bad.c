@@ -15,7 +15,7 @@
 
 #define HEAD "<ir_version: 10, opset_import: [\"\": 17]> "
 
-enum { MEMORY = 80 << 20 };
+enum { MEMORY = 64 << 20 };
 
 /* What 20,000 nodes may take, in nanoseconds; sanitizers are slow. */
 #ifdef __has_feature

@@ -268,6 +268,15 @@ static bool read_case(struct case_graph *c, const struct signature *s, const str
     return true;
 }
 
+int case_operators(void)
+{
+    int n = 0;
+
+    while (op_registry[n])
+        n++;
+    return n;
+}
+
 /* -- making the graph -- */
 
 /* Is input or output k one of those that may lie with their channels last? */

@@ -384,8 +384,9 @@ bool http_start(struct server *s, int listening)
     if (threads > (unsigned)s->o->connections)
         threads = (unsigned)s->o->connections;
     pthread_mutex_init(&s->mutex, NULL);
+    /* poll, not epoll: there the library misses a client that is gone before what it sent is read */
     s->daemon = MHD_start_daemon(
-        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
+        MHD_USE_POLL | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
         MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)ceil(s->o->timeout) + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER,

@@ -28,9 +28,9 @@ bool served_name(struct served *m, const char *argument)
                *dot = strrchr(base, '.');
 
     m->file = argument;
-    if (equals && take_name(m, argument, (size_t)(equals - argument))) {
+    if (equals && !memchr(argument, '/', (size_t)(equals - argument))) {
         m->file = equals + 1;
-        return *m->file;
+        return *m->file && take_name(m, argument, (size_t)(equals - argument));
     }
     return take_name(m, base, dot > base ? (size_t)(dot - base) : strlen(base));
 }

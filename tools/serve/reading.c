@@ -28,6 +28,7 @@ enum { PIECE = 1 << 20 };
 static _Thread_local struct {
     struct account *account;
     size_t taken, held;
+    bool failed;
 } now;
 
 static void *take(size_t size)
@@ -37,11 +38,14 @@ static void *take(size_t size)
     if (now.taken + size > now.held) {
         const size_t more = size > PIECE ? size : PIECE;
 
-        if (!now.account || !account_hold(now.account, more))
+        if (!now.account || !account_hold(now.account, more)) {
+            now.failed = true;
             return NULL;
+        }
         now.held += more;
     }
     p = malloc(size);
+    now.failed |= !p;
     now.taken += p ? malloc_usable_size(p) : 0;
     return p;
 }
@@ -88,11 +92,12 @@ reading reading_begin(json_t **out, const char *text, size_t length, struct acco
     *out = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (*out)
         return READING_OK;
-    reading_end(NULL);
-    if (json_error_code(&error) == json_error_out_of_memory) {
+    if (now.failed) { /* which the library does not always tell */
+        reading_end(NULL);
         snprintf(why, READING_WHY, "there is no memory to read the JSON");
         return READING_NO_MEMORY;
     }
+    reading_end(NULL);
     snprintf(why, READING_WHY, "the JSON cannot be read: %s, at byte %d", error.text, error.position);
     return READING_BAD;
 }
@@ -104,4 +109,5 @@ void reading_end(json_t *root)
         account_release(now.account, now.held);
     now.account = NULL;
     now.taken = now.held = 0;
+    now.failed = false;
 }

@@ -123,9 +123,11 @@ static void put_output(struct json *j, const struct served *m, size_t k)
 
 static void put_model(struct json *j, const struct served *m)
 {
+    const char *slash = strrchr(m->file, '/');
+
     json_begin(j, NULL, '{');
     put_head(j, m);
-    json_text(j, "file", m->file);
+    json_text(j, "file", slash ? slash + 1 : m->file); /* where it lies is nobody's business */
     json_text(j, "batches", m->apart ? "" : m->why);
     json_begin(j, "inputs", '[');
     for (size_t k = 0; k < m->inputs; k++) {

@@ -32,6 +32,7 @@ TYPES = {  # of the protocol
     "BF16": (TensorProto.BFLOAT16, ml_dtypes.bfloat16), "BYTES": (TensorProto.STRING, np.object_),
 }  # fmt: skip
 KERAS = MODELS / "mnist_mlp/keras.onnx"
+OTHERS = ["echo.onnx", "mean.onnxtxt", "slow.onnxtxt", "classes.onnx", "gather.onnxtxt", "double.onnxtxt", "unsigned.onnxtxt"]
 X, Y = "keras_tensor", "Identity:0"  # its input and output
 
 
@@ -165,6 +166,9 @@ slow (int64 n) => (float[1] y) {
     save("classes", helper.make_graph([helper.make_node("Softmax", ["x"], ["y"])], "classes", [x], [y]), {"kiln.classes.y": "cat\ndog\nnewt <&>", "kiln.normalize.x": "unit"})
     Path("gather.onnxtxt").write_text("""<ir_version: 8, opset_import: ["": 17]>
 gather (int64[N] i) => (float[N] y) <float[4] w = {1, 2, 3, 4}> { y = Gather(w, i) }""")
+    for name, kind in (("double", "double"), ("unsigned", "uint64")):
+        Path(f"{name}.onnxtxt").write_text(f"""<ir_version: 8, opset_import: ["": 17]>
+{name} ({kind}[N, K] x) => ({kind}[N, K] y) {{ y = Identity(x) }}""")
     Path("twice.onnxtxt").write_text("""<ir_version: 8, opset_import: ["": 17]>
 twice (float[N, K] x) => (float[N, K] y) { y = Add(x, x) }""")
 
@@ -202,7 +206,7 @@ def protocol(s):
     if meta["inputs"] != [{"name": X, "datatype": "FP32", "shape": [-1, 28, 28]}] or meta["outputs"] != [{"name": Y, "datatype": "FP32", "shape": [-1, 10]}] or meta["versions"] != ["1"]:
         return f"the metadata are {meta}"
     index = json.loads(s.ask("POST", "/v2/repository/index", "{}")[2])
-    if [m["name"] for m in index] != ["keras", "echo", "mean", "slow", "classes", "gather"]:
+    if [m["name"] for m in index] != [m.split(".")[0] for m in ["keras", *OTHERS]]:
         return f"the index is {index}"
     code, _, body = s.ask("HEAD", "/v2")
     if code != 200 or body:
@@ -253,6 +257,46 @@ def values(s):
         return "UINT64 loses its largest numbers"
 
 
+def numbers(s):
+    """Long lists are read by other code than short ones: each number is the nearest, and what JSON does not have is refused."""
+    rng = random.Random(11)
+    written = ["0", "-0", "-0.0", "1e23", "8.5e22", "9007199254740993", "9007199254740992.999999999999999999999", "5e-324", "2.4e-324", "2.2250738585072011e-308", "1.7976931348623157e308",
+               "123456789012345678901234567890", "1" + "0" * 300, "0." + "0" * 300 + "1", "1E+2", "1e-00007", "0.1", "0.30000000000000004", "1.7976931348623158079e308"]  # fmt: skip
+    for _ in range(2000):
+        written.append(rng.choice([repr(rng.uniform(-1, 1)), repr(rng.uniform(-1, 1) * 10.0 ** rng.randint(-300, 300)), f"{rng.getrandbits(62)}e{rng.randint(-40, 40)}",
+                                   f"{rng.randint(0, 9999)}.{rng.getrandbits(64)}", repr(float(np.float32(rng.random())))]))  # fmt: skip
+    written += ["1"] * (-len(written) % 3)
+    want = np.array([float(w) for w in written]).reshape(-1, 3)
+
+    def ask(model, kind, shape, text, data="data"):
+        head = f'{{"inputs": [{{"name": "x", "datatype": "{kind}", "shape": {shape}, "{data}" : \n{text}}}], "outputs": [{{"name": "y", "parameters": {{"binary_data": true}}}}]}}'
+        return s.infer(model, head)
+
+    flat = "[" + ",\t".join(written) + " ]"
+    nested = "[" + ", ".join("[" + ",".join(written[k : k + 3]) + "]" for k in range(0, len(written), 3)) + "]"
+    for text in (flat, nested):
+        got = results(ask("double", "FP64", list(want.shape), text))["y"]
+        if got.tobytes() != want.tobytes():
+            return f"{[(w, g) for w, g, v in zip(written, got.flatten(), want.flatten()) if g != v][:3]}"
+    if results(ask("double", "FP64", [1, 3], "[1.5, 2.5, 3.5e00]", "d\\u0061ta"))["y"].tolist() != [[1.5, 2.5, 3.5]]:
+        return "a word that is written otherwise is another"
+    most = "[18446744073709551615, 0, 9223372036854775808]"
+    if results(ask("unsigned", "UINT64", [1, 3], most))["y"].tolist() != [json.loads(most)]:
+        return "the largest of UINT64"
+    pad = ", 1.0" * 40
+    for text, says in (("[01, 1, 1{}]", "cannot be read, at '01'"), ("[1., 1{}]", "at '1.'"), ("[.5{}]", "at '.5'"), ("[+1{}]", "at '+1'"), ("[1e{}]", "at '1e'"), ("[-{}]", "at '-'"), ("[1 2{}]", "at '2'"),
+                       ("[1,,2{}]", "at ''"), ("[{}]", "at ''"), ("[1{},]", "nested otherwise"), ("[[1{}], 1]", "nested otherwise"), ("[[1], [1{}]]", "nested otherwise"), ("[1, [1{}]]", "nested otherwise"),
+                       ("[1e309{}]", "does not fit"), ("[1{}]", "there are 41 elements"), ("[[1{}]", "cannot be read"), ("[1{}]]", "cannot be read"), ("[1{}, x]", "cannot be read"),
+                       ("3", "must be a list"), ("[1.5, [2{}]", "cannot be read")):  # fmt: skip
+        code, _, body = ask("double", "FP64", [1, 3], text.format(pad))
+        if code != 400 or says not in json.loads(body)["error"]:
+            return f"{text}: {code} {body}"
+    for text, says in (("[-1, 1, 1{}]", "element 0 does not fit"), ("[18446744073709551616{}]", "does not fit"), ("[1, 0.5{}]", "element 1 is no whole number")):
+        code, _, body = ask("unsigned", "UINT64", [1, 3], text.format(", 1" * 10))
+        if code != 400 or says not in json.loads(body)["error"]:
+            return f"{text}: {code} {body}"
+
+
 def classes(s):
     x = np.array([[0, 2, 1], [3, 0, 0]], np.float32)
     got = results(s.infer("classes", {"inputs": [tensor("x", "FP32", x, data=plain(x))], "outputs": [{"name": "y", "parameters": {"classification": 2}}]}))["y"]
@@ -301,7 +345,7 @@ def wrong(s):
         (400, "is no number", *keras(data=["1"] * 784)),
         (400, "does not fit", *keras(data=[1e300] * 784)),
         (400, "nested otherwise", *keras(data=[[[1] * 500]])),
-        (400, "is no number", *keras(data=[[[[1.0]] * 28] * 28])),
+        (400, "nested otherwise", *keras(data=[[[[1.0]] * 28] * 28])),
         (400, "takes 28", *keras(shape=[1, 784, 1])),
         (400, "takes 3", *keras(shape=[1, 784])),
         (400, "from 0 on", *keras(shape=[-1, 28, 28])),
@@ -710,8 +754,8 @@ def fuzz(s):
 
 def main():
     make_models()
-    with Server(KERAS, "echo.onnx", "mean.onnxtxt", "slow.onnxtxt", "classes.onnx", "gather.onnxtxt") as s:
-        for test in (protocol, values, classes, wrong, sockets, same_bytes, together, apart, page, fuzz, many, slow_clients, limits, stop, starts):
+    with Server(KERAS, *OTHERS) as s:
+        for test in (protocol, values, numbers, classes, wrong, sockets, same_bytes, together, apart, page, fuzz, many, slow_clients, limits, stop, starts):
             if not options.only or test.__name__ in options.only:
                 attempt(test.__name__, test, s)
         attempt("metrics", lambda: "" if metrics(s)["kiln_memory_bytes", None] > 0 else "no memory")

@@ -212,14 +212,13 @@ class Ort(MLModel):
     async def load(self) -> bool:
         options = onnxruntime.SessionOptions()
         self.session = onnxruntime.InferenceSession(self.settings.parameters.uri, options, providers=["CPUExecutionProvider"])
-        self.inputs = [i.name for i in self.session.get_inputs()]
-        self.outputs = [o.name for o in self.session.get_outputs()]
+        self.names = [o.name for o in self.session.get_outputs()]
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         x = {i.name: NumpyCodec.decode_input(i) for i in payload.inputs}
         y = self.session.run(None, x)
-        return InferenceResponse(model_name=self.name, id=payload.id, outputs=[NumpyCodec.encode_output(n, v) for n, v in zip(self.outputs, y)])
+        return InferenceResponse(model_name=self.name, id=payload.id, outputs=[NumpyCodec.encode_output(n, v) for n, v in zip(self.names, y)])
 """
 
 
@@ -275,7 +274,7 @@ def speed():
         request = {"inputs": [{"name": v.name, "datatype": "FP32", "shape": shape, "data": x.flatten().tolist()}]}
         text = json.dumps(request).encode()
         head = json.dumps({"inputs": [{"name": v.name, "datatype": "FP32", "shape": shape, "parameters": {"binary_data_size": x.nbytes}}], "parameters": {"binary_data_output": True}}).encode()
-        ways = {"JSON": (text, {"Content-Type": "application/json"}), "binary": (head + x.tobytes(), {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))})}
+        ways = {"JSON": (text, {"Content-Type": "application/json"}), "binary": (head + x.tobytes(), {"Inference-Header-Content-Length": str(len(head))})}
         servers = {"kiln": lambda: Server(f"{name}={path}"), "mlserver": lambda: Mlserver(name, path, False), "mlserver, batches": lambda: Mlserver(name, path, True)}
         if not options.mlserver:
             servers = {"kiln": servers["kiln"]}

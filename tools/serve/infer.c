@@ -9,9 +9,10 @@ struct reader {
     struct served *m;
     struct job *job;
     const struct body *body;
-    size_t at;           /* bytes behind the JSON that are taken */
-    bool binary;         /* outputs are, where they do not say otherwise */
-    kiln_tensor **given; /* by place of the model's input */
+    const struct cuts *cuts; /* what its JSON had */
+    size_t at;               /* bytes behind the JSON that are taken */
+    bool binary;             /* outputs are, where they do not say otherwise */
+    kiln_tensor **given;     /* by place of the model's input */
 };
 
 static const json_t *parameter(const json_t *of, const char *name)
@@ -103,7 +104,12 @@ static bool read_data(struct reader *r, const struct given *g, const json_t *inp
 
     if (!size == !data)
         return job_fail(r->job, 400, "input '%.80s' must have either \"data\" or \"binary_data_size\"", g->name);
-    r->given[place] = size ? read_bytes(r, g, size, why) : given_json(g, data, why);
+    if (size)
+        r->given[place] = read_bytes(r, g, size, why);
+    else if (json_is_integer(data) && (uint64_t)json_integer_value(data) < r->cuts->count)
+        r->given[place] = given_list(g, &r->cuts->of[json_integer_value(data)], why);
+    else
+        r->given[place] = given_json(g, data, why);
     return r->given[place] || job_fail(r->job, 400, "%s", why);
 }
 
@@ -277,8 +283,11 @@ static struct job *job_new(struct served *m)
 
 struct job *infer_read(struct served *m, const struct body *body, struct account *account)
 {
-    struct reader r = { .m = m, .job = job_new(m), .body = body };
+    struct cuts cuts;
+    struct reader r = { .m = m, .job = job_new(m), .body = body, .cuts = &cuts };
     char why[READING_WHY];
+    size_t length;
+    char *text;
     json_t *root;
 
     r.given = calloc(kiln_model_input_count(m->model) + 1, sizeof *r.given);
@@ -287,7 +296,8 @@ struct job *infer_read(struct served *m, const struct body *body, struct account
         free(r.given);
         return NULL;
     }
-    switch (reading_begin(&root, body->bytes, body->json, account, why)) {
+    text = cuts_make(&cuts, body->bytes, body->json, &length);
+    switch (reading_begin(&root, text ? text : body->bytes, length, account, why)) {
     case READING_OK:
         read_all(&r, root);
         reading_end(root);
@@ -301,5 +311,6 @@ struct job *infer_read(struct served *m, const struct body *body, struct account
     for (size_t k = 0; k < kiln_model_input_count(m->model); k++)
         kiln_tensor_free(r.given[k]);
     free(r.given);
+    free(text);
     return r.job;
 }

@@ -1,5 +1,4 @@
-#include "serve/types.h"
-#include <math.h>
+#include "serve/filling.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,140 +28,14 @@ kiln_dtype type_find(const char *name)
     return KILN_UNDEFINED;
 }
 
-/* -- elements of JSON -- */
+/* -- tensors -- */
 
-/* The bits of the nearest number that has so many bits for its exponent and its fraction, of two the even one; those of
- * infinity where it is too large. */
-static uint16_t rounded(double x, int exponent_bits, int fraction_bits)
-{
-    const int bias = (1 << (exponent_bits - 1)) - 1, infinity = ((1 << exponent_bits) - 1) << fraction_bits;
-    int exponent;
-    double bits;
-
-    frexp(x, &exponent); /* of a fraction from .5 on */
-    if (x == 0 || exponent < 2 - bias)
-        exponent = 2 - bias;
-    bits = ldexp(exponent - 2 + bias, fraction_bits) + nearbyint(ldexp(fabs(x), fraction_bits + 1 - exponent));
-    return (uint16_t)((signbit(x) ? 0x8000 : 0) | (bits < infinity ? (int)bits : infinity));
-}
-
-static bool put_float(void *to, int64_t k, kiln_dtype dtype, double x)
-{
-    uint16_t bits;
-
-    switch (dtype) {
-    case KILN_FLOAT:
-        ((float *)to)[k] = (float)x;
-        return isfinite((float)x);
-    case KILN_DOUBLE:
-        ((double *)to)[k] = x;
-        return true;
-    default:
-        bits = dtype == KILN_FLOAT16 ? rounded(x, 5, 10) : rounded(x, 8, 7);
-        ((uint16_t *)to)[k] = bits;
-        return (bits & 0x7fff) < (dtype == KILN_FLOAT16 ? 0x7c00 : 0x7f80);
-    }
-}
-
-/* The C compiler knows what fits. */
-#define PUT(type) (((type *)to)[k] = (type)x, (int64_t)(type)x == x)
-
-static bool put_whole(void *to, int64_t k, kiln_dtype dtype, int64_t x)
-{
-    switch (dtype) {
-    case KILN_BOOL:
-        return PUT(uint8_t) && x <= 1;
-    case KILN_UINT8:
-        return PUT(uint8_t);
-    case KILN_UINT16:
-        return PUT(uint16_t);
-    case KILN_UINT32:
-        return PUT(uint32_t);
-    case KILN_UINT64:
-        return PUT(uint64_t) && x >= 0;
-    case KILN_INT8:
-        return PUT(int8_t);
-    case KILN_INT16:
-        return PUT(int16_t);
-    case KILN_INT32:
-        return PUT(int32_t);
-    default:
-        return PUT(int64_t);
-    }
-}
-
-/* Where elements go. */
-struct filling {
-    const struct given *g;
-    void *data;          /* NULL of strings, which are: */
-    const char **string; /* [count] */
-    size_t *length;
-    int64_t at;
-    char *why;
-};
-
-static bool refuse(const struct filling *f, const char *what)
+bool filling_refuse(const struct filling *f, const char *what)
 {
     snprintf(f->why, TYPE_WHY, "input '%.80s': element %lld %s %s", f->g->name, (long long)f->at, what,
              type_name(f->g->dtype));
     return false;
 }
-
-static bool put(struct filling *f, const json_t *v)
-{
-    const kiln_dtype dtype = f->g->dtype;
-
-    if (dtype == KILN_STRING) {
-        if (!json_is_string(v))
-            return refuse(f, "is no text, must be one:");
-        f->string[f->at] = json_string_value(v);
-        f->length[f->at++] = json_string_length(v);
-        return true;
-    }
-    if (json_is_boolean(v) && dtype == KILN_BOOL) {
-        put_whole(f->data, f->at++, dtype, json_is_true(v));
-        return true;
-    }
-    if (!json_is_number(v))
-        return refuse(f, "is no number, must be");
-    if (!kiln_dtype_is_float(dtype) && !json_is_integer(v))
-        return refuse(f, "is no whole number, must be");
-    if (kiln_dtype_is_float(dtype) ? !put_float(f->data, f->at, dtype, json_number_value(v))
-                                   : !put_whole(f->data, f->at, dtype, json_integer_value(v)))
-        return refuse(f, "does not fit in");
-    f->at++;
-    return true;
-}
-
-/* The lists of dimension d; as deep as there are dimensions. */
-static bool put_nested(struct filling *f, const json_t *list, int d)
-{
-    if (!json_is_array(list) || (int64_t)json_array_size(list) != f->g->dims[d]) {
-        snprintf(f->why, TYPE_WHY, "input '%.80s': the data are nested otherwise than the shape says", f->g->name);
-        return false;
-    }
-    for (size_t k = 0; k < json_array_size(list); k++)
-        if (d + 1 == f->g->rank ? !put(f, json_array_get(list, k)) : !put_nested(f, json_array_get(list, k), d + 1))
-            return false;
-    return true;
-}
-
-static bool put_all(struct filling *f, const json_t *data)
-{
-    if (f->g->rank > 1 && json_is_array(json_array_get(data, 0)))
-        return put_nested(f, data, 0);
-    if ((int64_t)json_array_size(data) != f->g->count) {
-        snprintf(f->why, TYPE_WHY, "input '%.80s': there are %zu elements, the shape asks for %lld", f->g->name,
-                 json_array_size(data), (long long)f->g->count);
-        return false;
-    }
-    for (size_t k = 0; k < json_array_size(data); k++)
-        if (!put(f, json_array_get(data, k)))
-            return false;
-    return true;
-}
-
-/* -- tensors -- */
 
 static bool no_memory(const struct given *g, char why[TYPE_WHY])
 {
@@ -170,8 +43,8 @@ static bool no_memory(const struct given *g, char why[TYPE_WHY])
     return false;
 }
 
-static kiln_tensor *make_strings(const struct given *g, bool (*fill)(struct filling *, const void *), const void *from,
-                                 char why[TYPE_WHY])
+kiln_tensor *filling_strings(const struct given *g, bool (*fill)(struct filling *, const void *), const void *from,
+                             char why[TYPE_WHY])
 {
     struct filling f = { .g = g, .why = why };
     kiln_tensor *t = NULL;
@@ -187,37 +60,13 @@ static kiln_tensor *make_strings(const struct given *g, bool (*fill)(struct fill
     return t;
 }
 
-static kiln_tensor *make(const struct given *g, char why[TYPE_WHY])
+kiln_tensor *filling_new(const struct given *g, char why[TYPE_WHY])
 {
     kiln_tensor *t;
 
     if (kiln_tensor_new(&t, g->dtype, g->rank, g->dims, NULL, NULL) != KILN_OK)
         no_memory(g, why);
     return t;
-}
-
-static bool fill_strings(struct filling *f, const void *data)
-{
-    return put_all(f, data);
-}
-
-kiln_tensor *given_json(const struct given *g, const json_t *data, char why[TYPE_WHY])
-{
-    struct filling f = { .g = g, .why = why };
-    kiln_tensor *t;
-
-    if (!json_is_array(data)) {
-        snprintf(why, TYPE_WHY, "input '%.80s': \"data\" must be a list", g->name);
-        return NULL;
-    }
-    if (g->dtype == KILN_STRING)
-        return make_strings(g, fill_strings, data, why);
-    t = make(g, why);
-    f.data = kiln_tensor_data(t);
-    if (t && put_all(&f, data))
-        return t;
-    kiln_tensor_free(t);
-    return NULL;
 }
 
 /* -- bytes -- */
@@ -240,7 +89,7 @@ static bool fill_counted(struct filling *f, const void *from)
 
     for (; f->at < f->g->count; f->at++) {
         if (b.left < 4 || read_length(b.at) > b.left - 4)
-            return refuse(f, "is cut short, in the bytes of");
+            return filling_refuse(f, "is cut short, in the bytes of");
         f->length[f->at] = read_length(b.at);
         f->string[f->at] = b.at + 4;
         b.at += 4 + f->length[f->at];
@@ -257,7 +106,7 @@ kiln_tensor *given_bytes(const struct given *g, const char *bytes, size_t size, 
     kiln_tensor *t;
 
     if (g->dtype == KILN_STRING)
-        return make_strings(g, fill_counted, &(struct bytes){ bytes, size }, why);
+        return filling_strings(g, fill_counted, &(struct bytes){ bytes, size }, why);
     if (size % each || size / each != (size_t)g->count) {
         snprintf(why, TYPE_WHY, "input '%.80s': there are %zu bytes, the shape asks for %lld elements of %zu", g->name,
                  size, (long long)g->count, each);

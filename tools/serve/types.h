@@ -2,6 +2,7 @@
 #ifndef KILN_SERVE_TYPES_H
 #define KILN_SERVE_TYPES_H
 
+#include "serve/numbers.h"
 #include "serve/reading.h"
 #include "tools.h"
 
@@ -22,6 +23,8 @@ enum { TYPE_WHY = 300 };
 
 /* From "data": all elements one after the other, or nested as the shape is. NULL, and `why` says it. */
 kiln_tensor *given_json(const struct given *g, const json_t *data, char why[TYPE_WHY]);
+/* The same from a list that was cut out. */
+kiln_tensor *given_list(const struct given *g, const struct cut *list, char why[TYPE_WHY]);
 /* From the bytes behind the JSON: little-endian, strings with four bytes of length before each. */
 kiln_tensor *given_bytes(const struct given *g, const char *bytes, size_t size, char why[TYPE_WHY]);
 

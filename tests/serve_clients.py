@@ -281,6 +281,8 @@ def speed():
         print(f"{name}: {len(text)} bytes of JSON, {len(ways['binary'][0])} binary; requests a second, ms of 50 % and 99 %")
         for way, (body, headers) in ways.items():
             for server, start in servers.items():
+                if way == "binary" and server != "kiln":  # which mlserver 1.7 does not take over HTTP
+                    continue
                 line = []
                 with start() as s:
                     try:

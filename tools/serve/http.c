@@ -301,7 +301,7 @@ static void on_done(struct job *job, void *user)
 /* The body is there. */
 static enum MHD_Result infer(struct request *r)
 {
-    const struct body body = { r->body, r->length, r->json == SIZE_MAX ? r->length : r->json };
+    const struct body body = { r->body ? r->body : "", r->length, r->json == SIZE_MAX ? r->length : r->json };
 
     if (body.json > body.length)
         refuse(r, 400, "the header says that the JSON is longer than the body");

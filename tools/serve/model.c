@@ -126,7 +126,7 @@ const char *served_class(const struct served *m, const char *output, int64_t k, 
 
     for (; line && k > 0; k--) {
         line = strchr(line, '\n');
-        line += line ? 1 : 0;
+        line = line ? line + 1 : NULL;
     }
     *length = line ? strcspn(line, "\n") : 0;
     return line;

@@ -14,7 +14,8 @@ struct verb {
 };
 
 extern const struct verb verb_eval, verb_figure, verb_init, verb_predict, verb_train;
-extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_serve, verb_test;
+extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_serve,
+    verb_test;
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 

@@ -80,7 +80,9 @@ static const char help[] =
     "rows "
     "together give what they give alone, which is tried at the start. What runs together may differ from what runs "
     "alone "
-    "by roundings; with --max-batch=1 all is as `kiln run` has it, to the bit.\n\n"
+    "by roundings; with --max-batch=1 all is as `kiln run` has it, to the bit. In JSON a number that is not finite is "
+    "null; binary tensors "
+    "have all.\n\n"
     "SIGTERM, SIGINT and SIGHUP end it: what has been asked is still answered.";
 
 static int run(int argc, char **argv)

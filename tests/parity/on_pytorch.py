@@ -117,8 +117,9 @@ def samples(n, side, dense, words):
 
 
 def loss_of(net, x, y):
+    """Along another dimension than the last PyTorch adds up one by one, and is 4e-4 off where 50,257 words are almost equal."""
     z = net(x)
-    return nn.functional.cross_entropy(z.transpose(1, 2) if z.dim() == 3 else z, y)
+    return nn.functional.cross_entropy(*((z.flatten(0, 1), y.flatten()) if z.dim() == 3 else (z, y)))
 
 
 class Network(network.Network):

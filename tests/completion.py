@@ -21,8 +21,8 @@ TYPED = {  # before the tabulator: behind it, without what the next key takes aw
     "kiln train --save-best val_lo": "kiln train --save-best val_loss",
     "kiln adapt --batch=fr": "kiln adapt --batch=free",
     "kiln eval --normalize=st": "kiln eval --normalize=standardize",
-    "kiln data --figure f": "kiln data --figure f",  # f.svg, or folder
-    "kiln train --checkpoint f": "kiln train --checkpoint folder",
+    "kiln data --figure f": "kiln data --figure f.svg",
+    "kiln train --checkpoint p": "kiln train --checkpoint pictures",
     "kiln figure --output x.svg with=c": "kiln figure --output x.svg with=c.csv",
 }
 LIMIT = 20  # seconds for an answer

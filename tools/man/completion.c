@@ -55,7 +55,7 @@ static void put_rows(FILE *to, const struct page *list, const struct page *help,
 {
     const char *row = NULL;
 
-    for (const char *s = help->text; *s; s += strcspn(s, "\n") + 1) { /* each line has an end */
+    for (const char *s = help->text; *s; s += strcspn(s, "\n"), s += *s == '\n') {
         const size_t indent = strspn(s, " ");
         const char *word = s + indent;
 

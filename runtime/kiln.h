@@ -13,9 +13,9 @@
  * NULL where there is no such thing. Options are structs, started with their _INIT, which writes down their size: a
  * program that was compiled with fewer fields runs with a later library, and one that sets fields which the library
  * does not know yet is refused. A NULL options pointer means the defaults, which are zeros. Structs that the library
- * hands out are its own, and may have more fields in a later version. Beside the errors that a comment names, any call
- * may end with NO_MEMORY, with LIMIT where a limit of memory or time is set, and with STOPPED where its context has been
- * cancelled.
+ * hands out are its own, and may have more fields in a later version; those in arrays, and those of a program that have
+ * no size, never will. Beside the errors that a comment names, any call may end with NO_MEMORY, with LIMIT where a
+ * limit of memory or time is set, and with STOPPED where its context has been cancelled.
  *
  * Threads. A model, a data set or a context may be used by any number of threads at once. A session or a trainer belongs
  * to one thread at a time. Different objects never share anything that changes, but for what a context is for.

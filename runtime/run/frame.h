@@ -16,6 +16,8 @@ struct frame *frame_new_main(struct engine *e, const struct graph *g, struct pas
 void frame_free(struct frame *f);
 /* From the start on: its nodes run on `pool`, of one thread, so that several frames can run at once. */
 void frame_run_alone(struct frame *f, struct pool *pool);
+/* It is part of what runs on this pool, and draws the random numbers that come of this seed. */
+void frame_within(struct frame *f, struct pool *pool, uint64_t seed);
 /* Runs `p`, which must outlive the frame, for the types that it was planned for. */
 bool frame_adopt(struct frame *f, const struct program *p, struct report *r);
 

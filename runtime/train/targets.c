@@ -42,6 +42,19 @@ bool targets_find(struct trainer *t, const struct trainer_options *o, struct rep
 
 /* -- what they are compared with -- */
 
+/* Where sizes on the way are told by running alone, that of the output is what the file says of it, which a step will show, if that
+ * leaves nothing open but the samples. */
+static struct tensor declared(const struct program *p, const struct value *output)
+{
+    struct tensor t = p->types[output->id];
+
+    if (p->complete || tensor_known(&t) || !output->has_type || output->type.rank < 1)
+        return t;
+    t = output->type;
+    t.dims[0] = t.dims[0] < 0 ? 1 : t.dims[0];
+    return t;
+}
+
 /* The first node whose result planning does not know is what one cannot train through. */
 static bool fail_unknown(const struct trainer *t, const struct program *p, const struct value *output, struct report *r)
 {
@@ -110,7 +123,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
                         struct report *r)
 {
     struct target *to = &t->targets[k];
-    struct tensor out = types->types[to->output->id];
+    struct tensor out = declared(types, to->output);
     const char *loss = o->loss ? o->loss : decided_once(t->model, DECIDED_LOSS, to->output->name);
     const struct loss_data data = { o->form, o->classes, o->labels };
     struct target_options known = *o;

@@ -157,11 +157,15 @@ static bool replace(struct graph *g, struct node *n, const struct program *known
     const struct tensor **types = emit_alloc(&e, (size_t)count * sizeof *types);
     struct value **out = emit_alloc(&e, (size_t)n->slots * sizeof *out);
     struct graph *made;
-    bool ok = types && out;
+    char where[WHERE_TEXT];
+    bool ok = types && out, open = false;
 
     for (int k = 0; k < count && ok; k++)
         types[k] = &known->types[n->in[k]->id];
-    made = ok ? grad_of_node(n, types, g, NULL, NULL, g->arena, c) : NULL;
+    made = ok ? grad_of_node(n, types, g, NULL, &open, g->arena, c) : NULL;
+    if (open)
+        return fail(c->report, KILN_UNSUPPORTED, node_where(n, where),
+                    "no gradient goes through a gradient of what has sizes that only running tells");
     ok = made && graph_take(g, made, n->in, out);
     graph_release(made);
     if (!ok)

@@ -313,7 +313,7 @@ static bool gradient(struct backward *b)
 static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
 {
     const struct unique *a = n->attrs;
-    struct value *made[FIRST];
+    struct value *made[FIRST], *ones;
     struct slices s;
     char attrs[64];
 
@@ -323,8 +323,9 @@ static bool plain(struct emitter *e, const struct node *n, const struct tensor *
         return false;
     for (int k = 0; k < FIRST; k++)
         out[k] = made[k];
-    out[FIRST] = emit(e, "ScatterElements", "", 3, emit_zeros(e, BOOL, 1, &s.n), made[INDICES],
-                      emit(e, "Equal", "", 2, made[INDICES], made[INDICES]));
+    ones = emit(e, "Add", "", 2, emit(e, "Sub", "", 2, made[INDICES], made[INDICES]), emit_scalar(e, I64, 1));
+    out[FIRST] =
+        emit_cast(e, emit(e, "ScatterElements", "", 3, emit_zeros(e, I64, 1, &s.n), made[INDICES], ones), BOOL);
     return !e->failed;
 }
 

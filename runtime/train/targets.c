@@ -1,4 +1,5 @@
 #include "train/targets.h"
+#include "plan/found.h"
 #include "plan/samples_first.h"
 #include "train/batch_size.h"
 #include "train/class_axis.h"
@@ -48,7 +49,7 @@ static struct tensor declared(const struct program *p, const struct value *outpu
 {
     struct tensor t = p->types[output->id];
 
-    if (p->complete || tensor_known(&t) || !output->has_type || output->type.rank < 1)
+    if (!found_open(p) || tensor_known(&t) || !output->has_type || output->type.rank < 1)
         return t;
     t = output->type;
     t.dims[0] = t.dims[0] < 0 ? 1 : t.dims[0];

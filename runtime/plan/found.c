@@ -45,7 +45,8 @@ bool found_open(const struct program *p)
     return false;
 }
 
-static bool add(struct found *f, int id, bool content, size_t *more, struct arena *arena, struct report *r)
+static bool add(struct found *f, int id, const struct tensor *told, bool content, size_t *more, struct arena *arena,
+                struct report *r)
 {
     struct found_value *at = find(f, id);
 
@@ -67,7 +68,9 @@ static bool add(struct found *f, int id, bool content, size_t *more, struct aren
         f->at = grown;
         f->capacity = capacity;
     }
-    f->at[f->count++] = (struct found_value){ .id = id, .content = content };
+    f->at[f->count++] = (struct found_value){ .id = id, .content = content, .told = *told };
+    f->at[f->count - 1].told.data = NULL;
+    f->at[f->count - 1].told.planned = NULL;
     return true;
 }
 
@@ -80,13 +83,13 @@ bool found_add(struct found *f, const struct program *p, size_t *more, struct ar
 
     *more = 0;
     for (size_t k = 0; ok && k < p->wanted_count; k++)
-        ok = add(f, p->wanted[k], true, more, arena, r);
+        ok = add(f, p->wanted[k], &p->types[p->wanted[k]], true, more, arena, r);
     for (size_t k = 0; ok && k < g->node_count; k++)
         for (int o = 0; p->done[k] && ok && o < g->nodes[k]->slots; o++) {
             const struct value *v = g->nodes[k]->out[o];
 
             if (v && reads[v->id] && is_open(p, v))
-                ok = add(f, v->id, false, more, arena, r);
+                ok = add(f, v->id, &p->types[v->id], false, more, arena, r);
         }
     arena_release(&scratch);
     return ok;
@@ -198,7 +201,7 @@ struct found *found_copy(const struct found *f, struct arena *arena, struct repo
 
         if (!now)
             return NULL;
-        copy->at[k] = (struct found_value){ f->at[k].id, f->at[k].content, *now };
+        copy->at[k] = (struct found_value){ f->at[k].id, f->at[k].content, f->at[k].told, *now };
     }
     return copy->at ? copy : NULL;
 }

@@ -9,9 +9,10 @@
 #include "plan/program.h"
 
 struct found_value {
-    int id;            /* in the graph, and in its clones */
-    bool content;      /* planning asks for what is in it, not for its type alone */
-    struct tensor now; /* data: what is in it, where that is asked for, or no gradient goes through it */
+    int id;             /* in the graph, and in its clones */
+    bool content;       /* planning asks for what is in it, not for its type alone */
+    struct tensor told; /* as far as planning tells its type */
+    struct tensor now;  /* data: what is in it, where that is asked for, or no gradient goes through it */
 };
 
 struct found {

@@ -141,8 +141,8 @@ const struct found *sizes_run(struct sizes *s, const struct tensor *given, struc
 }
 
 /* The types of all values with what has been found. In `scratch`, but for the program. */
-static struct program *plan_found(struct sizes *s, const struct tensor *given, const bool *content, struct graph **clone,
-                                  struct arena *scratch, struct report *r)
+static struct program *plan_found(struct sizes *s, const struct found *found, const struct tensor *given,
+                                  const bool *content, struct graph **clone, struct arena *scratch, struct report *r)
 {
     const struct plan_context c = engine_context(s->engine, r);
     struct graph *g = *clone = graph_clone(s->graph, scratch, r);
@@ -152,16 +152,16 @@ static struct program *plan_found(struct sizes *s, const struct tensor *given, c
     if (!g)
         return NULL;
     g->report = r;
-    if (!found_put(&s->found, g) || !(tensors = given_types(g, scratch, r)) ||
+    if (!found_put(found, g) || !(tensors = given_types(g, scratch, r)) ||
         !(told = arena_array(scratch, g->value_count, sizeof *told, r)))
         return NULL;
     for (size_t k = 0; k < s->graph->value_count; k++) {
         tensors[k] = given[k];
         told[k] = content && content[k];
     }
-    for (size_t k = 0; k < s->found.count; k++)
-        if (found_is_input(&s->found.at[k], g))
-            tensors[s->found.at[k].id] = g->values[s->found.at[k].id]->type;
+    for (size_t k = 0; k < found->count; k++)
+        if (found_is_input(&found->at[k], g))
+            tensors[found->at[k].id] = g->values[found->at[k].id]->type;
     return plan_types(g, tensors, told, &c);
 }
 
@@ -189,7 +189,7 @@ const struct found *sizes_settle(struct sizes *s, const struct tensor *given, co
     for (;;) {
         struct arena scratch = { .budget = s->engine->budget };
         struct graph *clone = NULL;
-        struct program *p = plan_found(s, given, content, &clone, &scratch, r);
+        struct program *p = plan_found(s, &s->found, given, content, &clone, &scratch, r);
         size_t more = 0;
         bool ok = p && found_add(&s->found, p, &more, &s->arena, r);
 
@@ -204,4 +204,56 @@ const struct found *sizes_settle(struct sizes *s, const struct tensor *given, co
         if (!sizes_run(s, given, r))
             return NULL;
     }
+}
+
+/* One more in each dimension that is open. False where that cannot be told: what is in a value decides. */
+static bool enlarge(struct found *f)
+{
+    for (size_t k = 0; k < f->count; k++) {
+        struct found_value *v = &f->at[k];
+
+        if (v->content)
+            return false;
+        for (int d = 0; d < v->now.rank; d++)
+            v->now.dims[d] += v->told.rank != v->now.rank || v->told.dims[d] < 0;
+    }
+    return true;
+}
+
+static void open_dims(struct tensor *t, const struct tensor *other)
+{
+    for (int d = 0; d < t->rank; d++)
+        if (!other || other->rank != t->rank || other->dims[d] != t->dims[d])
+            t->dims[d] = UNKNOWN;
+}
+
+struct tensor *sizes_types(struct sizes *s, const struct tensor *given, const bool *content, struct arena *arena,
+                           struct report *r)
+{
+    const struct plan_context c = engine_context(s->engine, r);
+    const size_t values = s->graph->value_count;
+    struct arena scratch = { .budget = s->engine->budget };
+    struct report quiet = { 0 };
+    struct graph *clone[2] = { NULL, NULL };
+    struct found *more = found_copy(&s->found, &scratch, r);
+    struct program *before = more ? plan_types(s->graph, given, content, &c) : NULL;
+    struct program *now = before ? plan_found(s, &s->found, given, content, &clone[0], &scratch, r) : NULL;
+    struct program *other =
+        now && enlarge(more) ? plan_found(s, more, given, content, &clone[1], &scratch, &quiet) : NULL;
+    struct tensor *types = now ? arena_array(arena, values, sizeof *types, r) : NULL;
+
+    for (size_t k = 0; types && k < values; k++) {
+        types[k] = now->types[k];
+        types[k].data = NULL;
+        types[k].planned = NULL;
+        if (s->graph->values[k]->producer && types[k].kind == TENSOR && !tensor_known(&before->types[k]))
+            open_dims(&types[k], other && other->complete ? &other->types[k] : NULL);
+    }
+    program_free(before);
+    program_free(now);
+    program_free(other);
+    graph_release(clone[0]);
+    graph_release(clone[1]);
+    arena_release(&scratch);
+    return types;
 }

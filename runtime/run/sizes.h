@@ -19,5 +19,9 @@ const struct found *sizes_run(struct sizes *s, const struct tensor *given, struc
 /* Right behind that, where what it told has never been seen: others may be open then, which are found one behind the other.
  * `content`: what of the given is the same in each run; may be NULL. An error where a size cannot be told so. */
 const struct found *sizes_settle(struct sizes *s, const struct tensor *given, const bool *content, struct report *r);
+/* Behind that: the types of all values, by id, where dimensions that are others if more is found are UNKNOWN; all of them, where it is
+ * not known which. In `arena`. NULL with an error. */
+struct tensor *sizes_types(struct sizes *s, const struct tensor *given, const bool *content, struct arena *arena,
+                           struct report *r);
 
 #endif

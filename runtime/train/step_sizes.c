@@ -1,7 +1,7 @@
 #include "train/step_sizes.h"
-#include "data/element.h"
 #include "plan/given.h"
 #include "run/sizes.h"
+#include "train/as_ones.h"
 
 struct step_sizes {
     struct trainer *trainer;
@@ -33,20 +33,12 @@ void step_sizes_free(struct step_sizes *s)
     budget_free(&s->trainer->budget, s);
 }
 
-/* As many ones as the type needs for so many samples; strings are empty. */
+/* Of a batch whose types alone are known. */
 static bool make_up(struct tensor *x, const struct tensor *type, int64_t samples, struct arena *a, struct report *r)
 {
-    char text[TYPE_TEXT];
-
     *x = *type;
     x->dims[0] = samples;
-    if (!tensor_known(x))
-        return fail(r, KILN_UNSUPPORTED, NULL, "sizes that only running tells need inputs whose sizes are known, this is %s",
-                    tensor_text(x, text));
-    x->data = arena_alloc(a, to_size(tensor_bytes(x)), r);
-    for (int64_t k = 0; x->data && x->dtype != STRING && k < tensor_count(x); k++)
-        element_put(x->data, k, x->dtype, 1);
-    return x->data;
+    return as_ones(x, a, r);
 }
 
 /* By value id: what the batch gives, or would. */
@@ -93,4 +85,20 @@ const struct found *step_sizes_find(struct step_sizes *s, const struct step_batc
 
     arena_release(&scratch);
     return found;
+}
+
+struct tensor *step_sizes_types(struct step_sizes *s, int64_t samples, struct arena *arena, struct report *r)
+{
+    const struct step_batch types = { .samples = samples };
+    struct arena scratch = { .budget = &s->trainer->budget };
+    const struct tensor *given = give_all(s, &types, &scratch, r);
+    struct tensor *open = given && sizes_run(s->sizes, given, r) ? sizes_types(s->sizes, given, NULL, arena, r) : NULL;
+
+    arena_release(&scratch);
+    return open;
+}
+
+size_t step_sizes_values(const struct step_sizes *s)
+{
+    return s->forward->graph->value_count;
 }

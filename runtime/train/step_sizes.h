@@ -18,8 +18,10 @@ void step_sizes_free(struct step_sizes *s);
 /* What is found of the batch, as if every input were 1 where types alone are known. It holds until the next call. `seen`: that has
  * been asked for just now, and nothing is made for it yet (sizes_settle). NULL with an error. */
 const struct found *step_sizes_find(struct step_sizes *s, const struct step_batch *b, bool seen, struct report *r);
-/* By value id of a step's graph, as it was before its gradients: is its size, for any batch, one that only running tells? In `arena`.
- * NULL with an error. */
-bool *step_sizes_open(struct step_sizes *s, int64_t samples, struct arena *arena, struct report *r);
+/* The types of all values of a step before its gradients, by id, as if every input were 1: UNKNOWN dimensions are those that only
+ * running tells. In `arena`. NULL with an error. */
+struct tensor *step_sizes_types(struct step_sizes *s, int64_t samples, struct arena *arena, struct report *r);
+/* How many values that graph had. */
+size_t step_sizes_values(const struct step_sizes *s);
 
 #endif

@@ -470,8 +470,11 @@ const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report 
     const struct program *p = trainer_plan(t, batch, r);
     const struct found *found;
     struct training_program *made = p ? program_for(t, &types, &found, r) : NULL;
+    const struct tensor *open = made && t->sizes ? step_sizes_types(t->sizes, batch, &made->arena, r) : NULL;
 
-    return made && kept_settle(made->kept, p, &made->arena, r) ? made->kept : NULL;
+    if (!made || (t->sizes && !open))
+        return NULL;
+    return kept_settle(made->kept, p, open, open ? step_sizes_values(t->sizes) : 0, &made->arena, r) ? made->kept : NULL;
 }
 
 double trainer_learning_rate(const struct trainer *t)

@@ -183,7 +183,6 @@ static const struct {
            "r = Reshape (two, o) n = Constant <value_ints = [5000,1,3]> () m = ReduceSum (x) e = Expand (m, n)\n"
            "h = RNN <hidden_size = 1> (e, v, r) t = " GRADIENT "<xs = [\"x\"], y = \"h\"> (x) " BY_X("t"),
       "goes through 5000 steps, at most 4096 are supported" },
-    { HEAD "{ t = Det (x) c = Unique (x) s = ReduceSum (c) d = " GRADIENT "<xs = [\"x\"], y = \"s\"> (x) }", "" },
 };
 
 START_TEST(what_has_no_gradient_is_told)

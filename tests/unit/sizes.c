@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "learning.h"
 #include "scratch.h"
+#include "train/training_program.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -118,6 +119,236 @@ START_TEST(gradients_are_as_central_differences)
 }
 END_TEST
 
+/* -- Unique -- */
+
+/* Of those that are the same the first one is what Y has: the others change nothing. */
+START_TEST(of_equal_ones_the_first_has_the_gradient)
+{
+    static const struct {
+        const char *attributes, *more;
+        double d[SIZE];
+    } cases[] = {
+        { "sorted = 1", "q = Mul (u, k)", { 1, 2, 0, 3, 0, 0, 5, 6, 0, 0, 0, 4 } },
+        { "sorted = 0", "q = Mul (u, k)", { 1, 2, 0, 3, 0, 0, 4, 5, 0, 0, 0, 6 } },
+        { "axis = 0", "q = MatMul (r, u)", { 2, 2, 2, 3, 3, 3, 1, 1, 1, 0, 0, 0 } },
+    };
+    double x[3][SIZE] = { { -1, 0, 0, 1, -1, 0, 7, 8, 8, 1, 0, 5 },
+                          { -1, 0, 0, 1, -1, 0, 7, 8, 8, 1, 0, 5 },
+                          { 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6 } };
+    const double *d;
+    struct fixture f;
+    char text[1000];
+
+    snprintf(text, sizeof text,
+             "<ir_version: 10, opset_import: [\"\": 18, \"ai.onnx.preview.training\": 1]>\n"
+             "g (double[N,3] x) => (t, d) <double[6] k = {1,2,3,4,5,6}, double[1,3] r = {1,2,3}> {\n"
+             "u = Unique <%s> (x) %s t = Identity (q) " BY_X,
+             cases[_i].attributes, cases[_i].more);
+    begin(&f, text);
+    set(&f, "x", F64, 2, (int64_t[]){ ROWS, COLUMNS }, x[_i]);
+    run_ok(&f);
+    d = session_output(f.session, 1)->data;
+    for (int k = 0; k < SIZE; k++)
+        ck_assert_msg(d[k] == cases[_i].d[k], "[%d] is %g, must be %g", k, d[k], cases[_i].d[k]);
+    end(&f);
+}
+END_TEST
+
+/* -- training -- */
+
+#define NETWORK                                                                                                        \
+    "<ir_version: 8, opset_import: [\"\": 17]>\n"                                                                       \
+    "g (float[N,3,2] x) => (float[N,3] y) <float[2,3] w1 = {0.5,-0.3,0.8,0.2,0.6,-0.7}, float[3] b1 = {0.1,-0.2,0.3},\n" \
+    " float[2,3] w2 = {0.4,-0.6,0.9,0.7,0.2,-0.5}, float zero = {0}, int64 first = {0}, int64[1] rows = {0}> {\n"
+
+static void ok(bool is)
+{
+    ck_assert_msg(is && !failed(&report), "%s: %s", report.error.where, report.error.message);
+}
+
+static struct trainer *trainer_for(const char *text, const struct trainer_options *o)
+{
+    struct model *m = model_read_bytes(text, strlen(text), NULL, &report);
+    struct trainer *t;
+
+    ok(m && model_build(m, &report));
+    t = trainer_new(m, o, &report);
+    model_free(m);
+    ok(t);
+    return t;
+}
+
+enum { MOST = 4 }; /* samples */
+
+static float step(struct trainer *t, int64_t samples, double seed)
+{
+    float x[MOST * 6], y[MOST * 3], loss;
+    struct tensor tx = t->x[0], ty = t->targets->y;
+
+    for (int k = 0; k < MOST * 6; k++)
+        x[k] = (float)sin(1.3 * k + seed);
+    for (int k = 0; k < MOST * 3; k++)
+        y[k] = (float)cos(.7 * k + seed);
+    tx.dims[0] = ty.dims[0] = samples;
+    tx.data = x;
+    ty.data = y;
+    ok(trainer_step(t, &tx, &ty, &loss, &report));
+    return loss;
+}
+
+/* Positions whose first feature is above 0 go through a layer; of what that makes the rows count that begin with a number above
+ * 0. PyTorch's numbers, with boolean masks, in float64. */
+static const char masked[] =
+    NETWORK " a = Gather <axis = 2> (x, first) m = Greater (a, zero) i = NonZero (m) at = Transpose (i) v = GatherND (x, at)\n"
+            " z = MatMul (v, w1) s = Add (z, b1) h = Tanh (s) c = Gather <axis = 1> (h, first) n = Greater (c, zero)\n"
+            " u = Compress <axis = 0> (h, n) p = ReduceSum <keepdims = 0> (u, rows) o = ReduceMean <axes = [1], keepdims = 0> (x)\n"
+            " q = MatMul (o, w2) y = Mul (q, p) }";
+
+static const struct {
+    int samples;
+    double seed, loss;
+} batches[] = { { 4, 0, 0.714007167 }, { 2, .5, 0.579992895 }, { 4, 1, 0.498923277 }, { 4, 0, 0.658299734 } };
+
+enum { BATCHES = sizeof batches / sizeof *batches };
+
+static void compare_with(struct trainer *t, const char *name, const double *want, int count)
+{
+    const float *got = trainer_state(t, name, NULL)->data;
+
+    for (int k = 0; k < count; k++)
+        ck_assert_double_eq_tol((double)got[k], want[k], 1e-6);
+}
+
+START_TEST(masks_train_as_in_pytorch)
+{
+    static const double w1[] = { 0.445891862, -0.261536537, 0.779466671, 0.181481515, 0.621874853, -0.717637858 },
+                        b1[] = { 0.023993574, -0.147654280, 0.269950659 },
+                        w2[] = { 0.326382856, -0.579942478, 0.854780343, 0.678545314, 0.210240523, -0.534830266 };
+    const struct trainer_options o = { .threads = 1 + _i % 2 * 2,
+                                       .recompute = _i > 1,
+                                       .optimizer = "sgd:learning_rate=0.1",
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct trainer *t = trainer_for(masked, &o);
+
+    for (int k = 0; k < BATCHES; k++)
+        ck_assert_double_eq_tol((double)step(t, batches[k].samples, batches[k].seed), batches[k].loss, 1e-6);
+    compare_with(t, "w1", w1, 6);
+    compare_with(t, "b1", b1, 3);
+    compare_with(t, "w2", w2, 6);
+    trainer_free(t);
+}
+END_TEST
+
+/* One program is kept for each number of samples, whatever its sizes are, and none is made again for sizes that are the same. */
+START_TEST(programs_are_kept_as_long_as_sizes_stay)
+{
+    const struct trainer_options o = { .threads = 1,
+                                       .optimizer = "sgd:learning_rate=0",
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct trainer *t = trainer_for(masked, &o);
+    const struct training_program *p;
+    float loss[2];
+
+    loss[0] = step(t, 4, 0);
+    p = t->programs;
+    loss[1] = step(t, 4, 0);
+    ck_assert(t->programs == p && !p->next && loss[0] == loss[1]);
+    step(t, 4, 1.2); /* others are above 0 */
+    p = t->programs;
+    ck_assert(p && !p->next);
+    step(t, 2, 0);
+    ck_assert(t->programs->next == p);
+    ck_assert(step(t, 4, 0) == loss[0]);
+    trainer_free(t);
+}
+END_TEST
+
+/* Nothing is left over: what comes of it is a sum of nothing, and has no gradient. */
+START_TEST(nothing_may_be_left)
+{
+    static const char text[] =
+        NETWORK " ten = Constant <value_float = 10.0> () a = Gather <axis = 2> (x, first) m = Greater (a, ten) i = NonZero (m)\n"
+                " at = Transpose (i) v = GatherND (x, at) z = MatMul (v, w1) s = Add (z, b1) h = Tanh (s)\n"
+                " p = ReduceSum <keepdims = 0> (h, rows) o = ReduceMean <axes = [1], keepdims = 0> (x) q = MatMul (o, w2)\n"
+                " y = Add (q, p) }";
+    const struct trainer_options o = { .threads = 1,
+                                       .keep_gradients = true,
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct trainer *t = trainer_for(text, &o);
+
+    step(t, 3, 0);
+    for (int k = 0; k < 6; k++) {
+        ck_assert(((const float *)trainer_gradient(t, "w1")->data)[k] == 0);
+        ck_assert(((const float *)trainer_gradient(t, "w2")->data)[k] != 0);
+    }
+    trainer_free(t);
+}
+END_TEST
+
+/* What decides the sizes is drawn once: of what Dropout has left over no element is 0. */
+START_TEST(what_is_drawn_is_the_same_for_sizes_and_for_values)
+{
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "g (float[N,3,2] x) => (float[N,3] y) <float[2,3] w1 = {0.5,0.3,0.8,0.2,0.6,0.7}, float zero = {0}, float half = {0.5},\n"
+        " bool on = {1}, int64[1] axis = {1}, int64[1] all = {-1}> {\n"
+        " a = Abs (x) z = MatMul (a, w1) d = Dropout (z, half, on) m = Greater (d, zero) i = NonZero (m) at = Transpose (i)\n"
+        " v = GatherND (d, at) r = Log (v) k = ReduceSum <keepdims = 0> (r, all) o = ReduceMean <axes = [1], keepdims = 0> (z)\n"
+        " y = Add (o, k) }";
+    const struct trainer_options o = { .threads = 1,
+                                       .seed = 7,
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct trainer *t = trainer_for(text, &o);
+
+    for (int k = 0; k < 5; k++)
+        ck_assert(isfinite(step(t, 4, k)));
+    trainer_free(t);
+}
+END_TEST
+
+/* Labels of -1 do not count. */
+START_TEST(a_loss_may_choose_its_rows)
+{
+    enter_scratch();
+    {
+        static const char loss[] =
+            "<ir_version: 8, opset_import: [\"\": 17]>\n"
+            "loss (float[N,3] y_true, float[N,3] y_pred) => (float l) <float least = {-0.5}> { m = Greater (y_true, least)\n"
+            " i = NonZero (m) at = Transpose (i) a = GatherND (y_true, at) b = GatherND (y_pred, at) d = Sub (a, b) q = Mul (d, d)\n"
+            " l = ReduceMean <keepdims = 0> (q) }";
+        static const char text[] = NETWORK " o = ReduceMean <axes = [1], keepdims = 0> (x) y = MatMul (o, w2) }";
+        struct trainer_options o = { .threads = 1,
+                                     .keep_gradients = true,
+                                     TARGET(.loss = "graph:loss.onnxtxt", .form = TARGETS_VALUES) };
+        FILE *f = fopen("loss.onnxtxt", "w");
+        double want = 0;
+        struct trainer *t;
+        float got;
+        int count = 0;
+
+        ck_assert(f && fputs(loss, f) >= 0 && fclose(f) == 0);
+        t = trainer_for(text, &o);
+        got = step(t, 4, 0);
+        for (int n = 0; n < 4; n++)
+            for (int c = 0; c < 3; c++) {
+                static const double w2[] = { 0.4, -0.6, 0.9, 0.7, 0.2, -0.5 };
+                const double label = cos(.7 * (3 * n + c));
+                double y = 0;
+
+                for (int p = 0; p < 3; p++)
+                    for (int j = 0; j < 2; j++)
+                        y += sin(1.3 * (6 * n + 2 * p + j)) / 3 * w2[3 * j + c];
+                want += label > -.5 ? (label - y) * (label - y) : 0;
+                count += label > -.5;
+            }
+        ck_assert_double_eq_tol((double)got, want / count, 1e-5);
+        step(t, 4, 2);
+        trainer_free(t);
+    }
+    leave_scratch();
+}
+END_TEST
+
 /* -- what it refuses -- */
 
 static const struct {
@@ -148,6 +379,12 @@ Suite *suite(void)
     Suite *s = suite_create("sizes");
 
     add_tests(s, gradients_are_as_central_differences, sizeof right / sizeof *right);
+    add_tests(s, of_equal_ones_the_first_has_the_gradient, 3);
+    add_tests(s, masks_train_as_in_pytorch, 4);
+    add_test(s, programs_are_kept_as_long_as_sizes_stay);
+    add_test(s, nothing_may_be_left);
+    add_test(s, what_is_drawn_is_the_same_for_sizes_and_for_values);
+    add_test(s, a_loss_may_choose_its_rows);
     add_tests(s, what_has_no_gradient_is_told, sizeof wrong / sizeof *wrong);
     return s;
 }

@@ -224,18 +224,25 @@ START_TEST(masks_train_as_in_pytorch)
     static const double w1[] = { 0.445891862, -0.261536537, 0.779466671, 0.181481515, 0.621874853, -0.717637858 },
                         b1[] = { 0.023993574, -0.147654280, 0.269950659 },
                         w2[] = { 0.326382856, -0.579942478, 0.854780343, 0.678545314, 0.210240523, -0.534830266 };
-    const struct trainer_options o = { .threads = 1 + _i % 2 * 2,
-                                       .recompute = _i > 1,
-                                       .optimizer = "sgd:learning_rate=0.1",
-                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
-    struct trainer *t = trainer_for(masked, &o);
+    float first[6];
 
-    for (int k = 0; k < BATCHES; k++)
-        ck_assert_double_eq_tol((double)step(t, batches[k].samples, batches[k].seed), batches[k].loss, 1e-6);
-    compare_with(t, "w1", w1, 6);
-    compare_with(t, "b1", b1, 3);
-    compare_with(t, "w2", w2, 6);
-    trainer_free(t);
+    for (int run = 0; run < 4; run++) { /* the same by any number of threads, and where it is made again */
+        const struct trainer_options o = { .threads = 1 + run % 2 * 2,
+                                           .recompute = run > 1,
+                                           .optimizer = "sgd:learning_rate=0.1",
+                                           TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+        struct trainer *t = trainer_for(masked, &o);
+
+        for (int k = 0; k < BATCHES; k++)
+            ck_assert_double_eq_tol((double)step(t, batches[k].samples, batches[k].seed), batches[k].loss, 1e-6);
+        compare_with(t, "w1", w1, 6);
+        compare_with(t, "b1", b1, 3);
+        compare_with(t, "w2", w2, 6);
+        if (!run)
+            memcpy(first, trainer_state(t, "w1", NULL)->data, sizeof first);
+        ck_assert_mem_eq(first, trainer_state(t, "w1", NULL)->data, sizeof first);
+        trainer_free(t);
+    }
 }
 END_TEST
 
@@ -349,6 +356,37 @@ START_TEST(a_loss_may_choose_its_rows)
 }
 END_TEST
 
+/* -- what does not hold -- */
+
+/* Running sees to it that what was found holds. */
+START_TEST(what_is_taken_for_granted_must_hold)
+{
+    static const char *const models[] = {
+        "<ir_version: 10, opset_import: [\"\": 18]> g (float[N] x) => (y) { u = Unique (x) y = Neg (u) }",
+        "<ir_version: 10, opset_import: [\"\": 18]> g (float[N] x) => (y) <float zero = {0}> { m = ReduceSum <keepdims = 0> (x) c = "
+        "Greater (m, zero) u = If (c) <then_branch = a () => (p) { p = Identity (x) }, else_branch = b () => (q) { q = ReduceSum (x) }>"
+        " y = Neg (u) }",
+    };
+    static const struct tensor three = { .dtype = F32, .rank = 1, .dims = { 3 } };
+    struct fixture f;
+    float x[] = { 1, 2, 3, 3 };
+
+    begin(&f, models[_i]);
+    graph_find(f.model->graph, "u")->found = &three;
+    session_free(f.session);
+    f.session = session_new(f.model->graph, &(struct session_options){ .threads = 1 }, &f.report);
+    set(&f, "x", F32, 1, (int64_t[]){ 3 + !_i }, x);
+    run_ok(&f); /* three different ones */
+    ck_assert_float_eq(floats(&f, 0, 3)[1], -2);
+    x[2] = 2;
+    if (_i)
+        set(&f, "x", F32, 1, (int64_t[]){ 4 }, x);
+    x[3] = 2;
+    run_fails(&f, KILN_RUN_FAILED, "was planned as float[3]");
+    end(&f);
+}
+END_TEST
+
 /* -- what it refuses -- */
 
 static const struct {
@@ -394,11 +432,12 @@ Suite *suite(void)
 
     add_tests(s, gradients_are_as_central_differences, sizeof right / sizeof *right);
     add_tests(s, of_equal_ones_the_first_has_the_gradient, 3);
-    add_tests(s, masks_train_as_in_pytorch, 4);
+    add_test(s, masks_train_as_in_pytorch);
     add_test(s, programs_are_kept_as_long_as_sizes_stay);
     add_test(s, nothing_may_be_left);
     add_test(s, what_is_drawn_is_the_same_for_sizes_and_for_values);
     add_test(s, a_loss_may_choose_its_rows);
+    add_tests(s, what_is_taken_for_granted_must_hold, 2);
     add_tests(s, what_has_no_gradient_is_told, sizeof wrong / sizeof *wrong);
     return s;
 }

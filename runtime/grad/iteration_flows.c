@@ -93,8 +93,9 @@ bool iterations_keep_type(struct way *w, int k)
     char text[2][TYPE_TEXT];
 
     if (after->kind == TENSOR && (after->dtype == UNDEFINED || !tensor_known(after)))
-        return backward_error(w->b, "only running tells the size of what its body makes of carried value %d: a gradient must "
-                                    "know it before",
+        return backward_error(w->b,
+                              "only running tells the size of what its body makes of carried value %d: a gradient must "
+                              "know it before",
                               k);
     return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after)) ||
            backward_error(w->b, "carried value %d is %s, the body makes it %s: a gradient needs tensors of one shape",

@@ -182,8 +182,7 @@ bool found_same(const struct found *a, const struct found *b)
 
         if (x->id != y->id || x->content != y->content || !same_type(&x->now, &y->now))
             return false;
-        if (x->content && tensor_bytes(&x->now) &&
-            memcmp(x->now.data, y->now.data, (size_t)tensor_bytes(&x->now)) != 0)
+        if (x->content && tensor_bytes(&x->now) && memcmp(x->now.data, y->now.data, (size_t)tensor_bytes(&x->now)) != 0)
             return false;
     }
     return true;

@@ -1,6 +1,6 @@
-#include "run/frame_own.h"
 #include "base/random.h"
 #include "plan/given.h"
+#include "run/frame_own.h"
 #include "run/profile.h"
 #include "run/slices.h"
 #include <string.h>
@@ -567,8 +567,8 @@ bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64
         return true;
     if (tensor_known(t) && t->data) { /* it was told before (plan/found.h) */
         tensor_shape(&got, dtype, rank, dims);
-        return same_type(&got, t) || step_error(s, "output %d is %s, was planned as %s", out, tensor_text(&got, text[0]),
-                                                tensor_text(t, text[1]));
+        return same_type(&got, t) || step_error(s, "output %d is %s, was planned as %s", out,
+                                                tensor_text(&got, text[0]), tensor_text(t, text[1]));
     }
     if (!tensor_shape(t, dtype, rank, dims))
         return step_error(s, "output %d would have more bytes than can be counted", out);

@@ -97,7 +97,8 @@ static bool look(struct sizes *s, const struct tensor *given, struct report *r)
         f->now = comes_from_outside(s, given, (size_t)f->id) ? given[f->id] : *frame_get(p->frame, v);
         f->now.planned = NULL;
         if (f->now.kind != TENSOR || !tensor_known(&f->now) || (f->content && (f->now.dtype == STRING || !f->now.data)))
-            return fail(r, KILN_UNSUPPORTED, s->graph->path, "'%s' decides sizes, and is no tensor of numbers", v->name);
+            return fail(r, KILN_UNSUPPORTED, s->graph->path, "'%s' decides sizes, and is no tensor of numbers",
+                        v->name);
     }
     return true;
 }

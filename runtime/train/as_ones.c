@@ -8,8 +8,8 @@ bool as_ones(struct tensor *x, struct arena *a, struct report *r)
     char text[TYPE_TEXT];
 
     if (!tensor_known(x))
-        return fail(r, KILN_UNSUPPORTED, NULL, "an input is %s: its sizes must be known to find what only running tells",
-                    tensor_text(x, text));
+        return fail(r, KILN_UNSUPPORTED, NULL,
+                    "an input is %s: its sizes must be known to find what only running tells", tensor_text(x, text));
     x->data = arena_alloc(a, to_size(tensor_bytes(x)), r);
     for (int64_t k = 0; x->data && x->dtype != STRING && k < tensor_count(x); k++)
         element_put_int(x->data, k, x->dtype, 1);

@@ -72,7 +72,7 @@ static struct training_program *program_for_sizes(struct trainer *t, const struc
 }
 
 struct training_program *program_for(struct trainer *t, const struct step_batch *batch, const struct found **found,
-                                            struct report *r)
+                                     struct report *r)
 {
     struct training_program *p;
     bool open = false;

@@ -42,7 +42,8 @@ static bool make_up(struct tensor *x, const struct tensor *type, int64_t samples
 }
 
 /* By value id: what the batch gives, or would. */
-static struct tensor *give_all(const struct step_sizes *s, const struct step_batch *b, struct arena *a, struct report *r)
+static struct tensor *give_all(const struct step_sizes *s, const struct step_batch *b, struct arena *a,
+                               struct report *r)
 {
     const struct trainer *t = s->trainer;
     const struct training_program *p = s->forward;
@@ -78,10 +79,9 @@ const struct found *step_sizes_find(struct step_sizes *s, const struct step_batc
 {
     struct arena scratch = { .budget = &s->trainer->budget };
     const struct tensor *given = give_all(s, b, &scratch, r);
-    const struct found *found = !given  ? NULL
+    const struct found *found = !given ? NULL
                                 : seen ? sizes_settle(s->sizes, given, NULL, r)
                                        : sizes_run(s->sizes, given, r);
-
 
     arena_release(&scratch);
     return found;

@@ -474,7 +474,8 @@ const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report 
 
     if (!made || (t->sizes && !open))
         return NULL;
-    return kept_settle(made->kept, p, open, open ? step_sizes_values(t->sizes) : 0, &made->arena, r) ? made->kept : NULL;
+    return kept_settle(made->kept, p, open, open ? step_sizes_values(t->sizes) : 0, &made->arena, r) ? made->kept
+                                                                                                     : NULL;
 }
 
 double trainer_learning_rate(const struct trainer *t)

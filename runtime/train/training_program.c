@@ -407,8 +407,9 @@ struct program *build_types(struct build *b)
     if (p && !p->complete) {
         b->open = b->program->purpose == TO_TRAIN && !b->program->found;
         if (!b->open)
-            fail(b->report, KILN_UNSUPPORTED, NULL, "the model has sizes that only running can tell: a step of training in "
-                                                    "the standard's operators alone is made for known ones");
+            fail(b->report, KILN_UNSUPPORTED, NULL,
+                 "the model has sizes that only running can tell: a step of training in "
+                 "the standard's operators alone is made for known ones");
         program_free(p);
         return NULL;
     }

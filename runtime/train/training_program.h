@@ -11,7 +11,7 @@ enum purpose {
     TO_PREDICT,  /* inference alone */
     TO_WRITE,    /* a step of training into a file, in operators of the standard */
     TO_DESCRIBE, /* the same, with the standard's Gradient for the backward part */
-    TO_SIZE      /* the forward part of what trains, for sizes that only running tells (step_sizes.h): it has no frame */
+    TO_SIZE /* the forward part of what trains, for sizes that only running tells (step_sizes.h): it has no frame */
 };
 
 /* What is read and made by a step that is written: [states], statistics behind what trains, and [trainable][slots]. */

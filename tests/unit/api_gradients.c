@@ -283,17 +283,18 @@ END_TEST
 /* Of each dimension it is told whether running alone tells it. */
 START_TEST(bytes_that_only_running_tells_are_none)
 {
-    kiln_gradients *g =
-        look(HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}, float z = {0}> { c0 = Constant <value_int = 0> () h = MatMul (x, w) "
-                  "m = Greater (x, z) i = NonZero (m) a = Transpose (i) b = Gather <axis = 1> (a, c0) v = Gather (h, b) "
-                  "e = Exp (v) f = ReduceSum <keepdims = 0> (e) y = Mul (h, f) }",
-             3, false);
+    kiln_gradients *g = look(
+        HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}, float z = {0}> { h = MatMul (x, w) m = "
+             "Greater (x, z) i = NonZero (m) a = Transpose (i) v = GatherND (h, a) e = Exp (v) f = ReduceSum <keepdims "
+             "= 0> (e) y = Mul (h, f) }",
+        3, false);
     const kiln_gradient_node *n = node(g, "e");
 
     ck_assert(kiln_gradients_about(g)->planned);
     ck_assert_uint_eq(n->kept, 1);
-    ck_assert_str_eq(n->keep->type, "float[?,2]");
+    ck_assert_str_eq(n->keep->type, "float[?]");
     ck_assert_int_eq(n->keep->bytes, -1);
+    ck_assert_str_eq(node(g, "v")->keep->type, "int64[?,2]");
     n = node(g, "y");
     ck_assert_uint_eq(n->kept, 2);
     ck_assert_str_eq(n->keep[0].type, "float[]");

@@ -11,8 +11,10 @@
 
 #define HEAD                                                                                                           \
     "<ir_version: 10, opset_import: [\"\": 18, \"ai.onnx.preview.training\": 1]>\n"                                    \
-    "g (double[N,3] x) => (t, d) <double[3,2] w = {0.3,-0.5,0.8,0.1,0.9,-0.2}, double half = {0.4}, double one = {1}, " \
-    "int64[1] zero = {0}, int64[1] next = {1}, int64[1] three = {3}, int64[1] all = {-1}, double[3] row = {0.7,-0.4,1.1}> "
+    "g (double[N,3] x) => (t, d) <double[3,2] w = {0.3,-0.5,0.8,0.1,0.9,-0.2}, double half = {0.4}, double one = "     \
+    "{1}, "                                                                                                            \
+    "int64[1] zero = {0}, int64[1] next = {1}, int64[1] three = {3}, int64[1] all = {-1}, double[3] row = "            \
+    "{0.7,-0.4,1.1}> "
 #define BY_X "d = ai.onnx.preview.training.Gradient <xs = [\"x\"], y = \"t\"> (x) }"
 /* How many numbers are above 0.4, a vector; those that are, by their places. */
 #define COUNT                                                                                                          \
@@ -26,7 +28,8 @@ enum { ROWS = 4, COLUMNS = 3, SIZE = ROWS * COLUMNS };
 static const char *const right[] = {
     /* a mask, and what is made of what it leaves */
     HEAD "{ " CHOSEN "t = Mul (v, v) " BY_X,
-    HEAD "{ above = Greater (x, half) flat = Reshape (above, all) v = Compress (x, flat) r = Sin (v) t = Mul (r, v)\n" BY_X,
+    HEAD
+    "{ above = Greater (x, half) flat = Reshape (above, all) v = Compress (x, flat) r = Sin (v) t = Mul (r, v)\n" BY_X,
     HEAD "{ " CHOSEN "s = Sin (v) m = ReduceMean <keepdims = 0> (s) q = Mul (x, m) t = Tanh (q) " BY_X,
     /* put back to where it was */
     HEAD "{ " CHOSEN "s = Exp (v) t = ScatterND (x, at, s) " BY_X,
@@ -40,31 +43,42 @@ static const char *const right[] = {
     HEAD "{ " COUNT "f = Reshape (x, all) v, i = TopK (f, n) t = Mul (v, v) " BY_X,
     HEAD "{ s = ReduceSum <keepdims = 0> (x) q = Mul (s, half) m = Abs (q) k = Add (one, one) g0 = Add (m, k)\n"
          "b = Add (g0, half) r = Range (m, b, one) t = Mul (r, r) " BY_X,
-    HEAD "{ " COUNT "p = Concat <axis = 0> (n, next) m = ReduceSum <keepdims = 1> (x) q = Tile (m, p) t = Sin (q) " BY_X,
+    HEAD "{ " COUNT
+         "p = Concat <axis = 0> (n, next) m = ReduceSum <keepdims = 1> (x) q = Tile (m, p) t = Sin (q) " BY_X,
     HEAD "{ " COUNT "rows = Shape <end = 1> (x) f = Add (rows, n) z = Concat <axis = 0> (f, three)\n"
          "q = Resize <mode = \"linear\"> (x, , , z) t = Mul (q, q) " BY_X,
-    HEAD "{ " COUNT "f = Reshape (x, all) a0 = Size (f) a1 = Reshape (a0, next) rest = Sub (a1, n)\n"
-         "p = Concat <axis = 0> (n, rest) a, b = Split (f, p) c = Mul (a, a) e = Sin (b) t = Concat <axis = 0> (c, e) " BY_X,
+    HEAD
+    "{ " COUNT "f = Reshape (x, all) a0 = Size (f) a1 = Reshape (a0, next) rest = Sub (a1, n)\n"
+    "p = Concat <axis = 0> (n, rest) a, b = Split (f, p) c = Mul (a, a) e = Sin (b) t = Concat <axis = 0> (c, e) " BY_X,
+    /* a shape of which planning tells not even how many numbers it has */
+    HEAD "{ " COUNT
+         "two = Concat <axis = 0> (n, n) z = Unique (two) m = ReduceSum <keepdims = 1> (x) r = Reshape (m, next)\n"
+         "e = Expand (r, z) t = Mul (e, e) " BY_X,
     /* each number once, in the order of their size, and as they come */
     HEAD "{ u = Unique (x) p = Mul (u, u) c = ReduceMean <keepdims = 0> (p) q = Mul (u, c) t = Sin (q) " BY_X,
     HEAD "{ u, i, v, k = Unique <axis = 0, sorted = 0> (x) m = MatMul (u, w) t = Tanh (m) " BY_X,
     /* branches of different shapes */
-    HEAD "{ m = ReduceSum <keepdims = 0> (x) c = Greater (half, m) b = Greater (m, half) o = Or (c, b)\n"
-         "t = If (o) <then_branch = a () => (double[N,3] p) { p = Mul (x, x) }, else_branch = b () => (double[3] q) { q = "
-         "Identity (row) }> " BY_X,
+    HEAD
+    "{ m = ReduceSum <keepdims = 0> (x) c = Greater (half, m) b = Greater (m, half) o = Or (c, b)\n"
+    "t = If (o) <then_branch = a () => (double[N,3] p) { p = Mul (x, x) }, else_branch = b () => (double[3] q) { q = "
+    "Identity (row) }> " BY_X,
     /* a loop with as many iterations as are counted, of which each gives a row */
     HEAD "{ " COUNT "m = Identity (n0) y0 = ReduceSum <keepdims = 0> (x)\n"
-         "y, z = Loop (m, , y0) <body = b (int64 i, bool go, double c) => (bool on, double e, double r) { on = Identity (go)\n"
+         "y, z = Loop (m, , y0) <body = b (int64 i, bool go, double c) => (bool on, double e, double r) { on = "
+         "Identity (go)\n"
          "s = Sin (c) e = Add (s, half) r = Mul (c, c) }> q = Sin (z) t = Mul (q, y) " BY_X,
     /* boxes that are left over */
-    HEAD "{ five = Constant <value_ints = [1,2]> () b0 = Constant <value = double[4,1] {0,0.1,5,7}> ()\n"
-         "l0 = Constant <value = double[1,4] {0,0,1,1}> () b = Add (b0, l0) bf = Cast <to = 1> (b) f3 = Cast <to = 1> (x)\n"
-         "sh = Constant <value_ints = [1,4,4]> () bb = Reshape (bf, sh) c0 = Slice (f3, zero, next, next)\n"
-         "cs = Constant <value_ints = [1,1,4]> () sc = Reshape (c0, cs) k = Constant <value_ints = [9]> ()\n"
-         "io = Constant <value = float {0.5}> () nm = NonMaxSuppression (bb, sc, k, io) two = Constant <value_ints = [2]> ()\n"
-         "bx = Gather <axis = 1> (nm, two) ix = Reshape (bx, all) v = Gather (x, ix) t = Mul (v, v) " BY_X,
+    HEAD
+    "{ five = Constant <value_ints = [1,2]> () b0 = Constant <value = double[4,1] {0,0.1,5,7}> ()\n"
+    "l0 = Constant <value = double[1,4] {0,0,1,1}> () b = Add (b0, l0) bf = Cast <to = 1> (b) f3 = Cast <to = 1> (x)\n"
+    "sh = Constant <value_ints = [1,4,4]> () bb = Reshape (bf, sh) c0 = Slice (f3, zero, next, next)\n"
+    "cs = Constant <value_ints = [1,1,4]> () sc = Reshape (c0, cs) k = Constant <value_ints = [9]> ()\n"
+    "io = Constant <value = float {0.5}> () nm = NonMaxSuppression (bb, sc, k, io) two = Constant <value_ints = [2]> "
+    "()\n"
+    "bx = Gather <axis = 1> (nm, two) ix = Reshape (bx, all) v = Gather (x, ix) t = Mul (v, v) " BY_X,
     /* parts of a sequence, and one of them */
-    HEAD "{ " COUNT "i0 = Sub (n0, n0) q = SplitToSequence <axis = 0> (x, n0) a = SequenceAt (q, i0) t = Mul (a, a) " BY_X,
+    HEAD "{ " COUNT
+         "i0 = Sub (n0, n0) q = SplitToSequence <axis = 0> (x, n0) a = SequenceAt (q, i0) t = Mul (a, a) " BY_X,
 };
 
 static double sum_of(struct fixture *f)
@@ -157,8 +171,9 @@ END_TEST
 /* -- training -- */
 
 #define NETWORK                                                                                                        \
-    "<ir_version: 8, opset_import: [\"\": 17]>\n"                                                                       \
-    "g (float[N,3,2] x) => (float[N,3] y) <float[2,3] w1 = {0.5,-0.3,0.8,0.2,0.6,-0.7}, float[3] b1 = {0.1,-0.2,0.3},\n" \
+    "<ir_version: 8, opset_import: [\"\": 17]>\n"                                                                      \
+    "g (float[N,3,2] x) => (float[N,3] y) <float[2,3] w1 = {0.5,-0.3,0.8,0.2,0.6,-0.7}, float[3] b1 = "                \
+    "{0.1,-0.2,0.3},\n"                                                                                                \
     " float[2,3] w2 = {0.4,-0.6,0.9,0.7,0.2,-0.5}, float zero = {0}, int64 first = {0}, int64[1] rows = {0}> {\n"
 
 static void ok(bool is)
@@ -198,11 +213,12 @@ static float step(struct trainer *t, int64_t samples, double seed)
 
 /* Positions whose first feature is above 0 go through a layer; of what that makes the rows count that begin with a number above
  * 0. PyTorch's numbers, with boolean masks, in float64. */
-static const char masked[] =
-    NETWORK " a = Gather <axis = 2> (x, first) m = Greater (a, zero) i = NonZero (m) at = Transpose (i) v = GatherND (x, at)\n"
-            " z = MatMul (v, w1) s = Add (z, b1) h = Tanh (s) c = Gather <axis = 1> (h, first) n = Greater (c, zero)\n"
-            " u = Compress <axis = 0> (h, n) p = ReduceSum <keepdims = 0> (u, rows) o = ReduceMean <axes = [1], keepdims = 0> (x)\n"
-            " q = MatMul (o, w2) y = Mul (q, p) }";
+static const char masked[] = NETWORK
+    " a = Gather <axis = 2> (x, first) m = Greater (a, zero) i = NonZero (m) at = Transpose (i) v = GatherND (x, at)\n"
+    " z = MatMul (v, w1) s = Add (z, b1) h = Tanh (s) c = Gather <axis = 1> (h, first) n = Greater (c, zero)\n"
+    " u = Compress <axis = 0> (h, n) p = ReduceSum <keepdims = 0> (u, rows) o = ReduceMean <axes = [1], keepdims = 0> "
+    "(x)\n"
+    " q = MatMul (o, w2) y = Mul (q, p) }";
 
 static const struct {
     int samples;
@@ -273,11 +289,12 @@ END_TEST
 /* Nothing is left over: what comes of it is a sum of nothing, and has no gradient. */
 START_TEST(nothing_may_be_left)
 {
-    static const char text[] =
-        NETWORK " ten = Constant <value_float = 10.0> () a = Gather <axis = 2> (x, first) m = Greater (a, ten) i = NonZero (m)\n"
-                " at = Transpose (i) v = GatherND (x, at) z = MatMul (v, w1) s = Add (z, b1) h = Tanh (s)\n"
-                " p = ReduceSum <keepdims = 0> (h, rows) o = ReduceMean <axes = [1], keepdims = 0> (x) q = MatMul (o, w2)\n"
-                " y = Add (q, p) }";
+    static const char text[] = NETWORK
+        " ten = Constant <value_float = 10.0> () a = Gather <axis = 2> (x, first) m = Greater (a, ten) i = NonZero "
+        "(m)\n"
+        " at = Transpose (i) v = GatherND (x, at) z = MatMul (v, w1) s = Add (z, b1) h = Tanh (s)\n"
+        " p = ReduceSum <keepdims = 0> (h, rows) o = ReduceMean <axes = [1], keepdims = 0> (x) q = MatMul (o, w2)\n"
+        " y = Add (q, p) }";
     const struct trainer_options o = { .threads = 1,
                                        .keep_gradients = true,
                                        TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
@@ -295,13 +312,15 @@ END_TEST
 /* What decides the sizes is drawn once: of what Dropout has left over no element is 0. */
 START_TEST(what_is_drawn_is_the_same_for_sizes_and_for_values)
 {
-    static const char text[] =
-        "<ir_version: 8, opset_import: [\"\": 17]>\n"
-        "g (float[N,3,2] x) => (float[N,3] y) <float[2,3] w1 = {0.5,0.3,0.8,0.2,0.6,0.7}, float zero = {0}, float half = {0.5},\n"
-        " bool on = {1}, int64[1] axis = {1}, int64[1] all = {-1}> {\n"
-        " a = Abs (x) z = MatMul (a, w1) d = Dropout (z, half, on) m = Greater (d, zero) i = NonZero (m) at = Transpose (i)\n"
-        " v = GatherND (d, at) r = Log (v) k = ReduceSum <keepdims = 0> (r, all) o = ReduceMean <axes = [1], keepdims = 0> (z)\n"
-        " y = Add (o, k) }";
+    static const char text[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                               "g (float[N,3,2] x) => (float[N,3] y) <float[2,3] w1 = {0.5,0.3,0.8,0.2,0.6,0.7}, float "
+                               "zero = {0}, float half = {0.5},\n"
+                               " bool on = {1}, int64[1] axis = {1}, int64[1] all = {-1}> {\n"
+                               " a = Abs (x) z = MatMul (a, w1) d = Dropout (z, half, on) m = Greater (d, zero) i = "
+                               "NonZero (m) at = Transpose (i)\n"
+                               " v = GatherND (d, at) r = Log (v) k = ReduceSum <keepdims = 0> (r, all) o = ReduceMean "
+                               "<axes = [1], keepdims = 0> (z)\n"
+                               " y = Add (o, k) }";
     const struct trainer_options o = { .threads = 1,
                                        .seed = 7,
                                        TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
@@ -318,11 +337,12 @@ START_TEST(a_loss_may_choose_its_rows)
 {
     enter_scratch();
     {
-        static const char loss[] =
-            "<ir_version: 8, opset_import: [\"\": 17]>\n"
-            "loss (float[N,3] y_true, float[N,3] y_pred) => (float l) <float least = {-0.5}> { m = Greater (y_true, least)\n"
-            " i = NonZero (m) at = Transpose (i) a = GatherND (y_true, at) b = GatherND (y_pred, at) d = Sub (a, b) q = Mul (d, d)\n"
-            " l = ReduceMean <keepdims = 0> (q) }";
+        static const char loss[] = "<ir_version: 8, opset_import: [\"\": 17]>\n"
+                                   "loss (float[N,3] y_true, float[N,3] y_pred) => (float l) <float least = {-0.5}> { "
+                                   "m = Greater (y_true, least)\n"
+                                   " i = NonZero (m) at = Transpose (i) a = GatherND (y_true, at) b = GatherND "
+                                   "(y_pred, at) d = Sub (a, b) q = Mul (d, d)\n"
+                                   " l = ReduceMean <keepdims = 0> (q) }";
         static const char text[] = NETWORK " o = ReduceMean <axes = [1], keepdims = 0> (x) y = MatMul (o, w2) }";
         struct trainer_options o = { .threads = 1,
                                      .keep_gradients = true,
@@ -363,8 +383,10 @@ START_TEST(what_is_taken_for_granted_must_hold)
 {
     static const char *const models[] = {
         "<ir_version: 10, opset_import: [\"\": 18]> g (float[N] x) => (y) { u = Unique (x) y = Neg (u) }",
-        "<ir_version: 10, opset_import: [\"\": 18]> g (float[N] x) => (y) <float zero = {0}> { m = ReduceSum <keepdims = 0> (x) c = "
-        "Greater (m, zero) u = If (c) <then_branch = a () => (p) { p = Identity (x) }, else_branch = b () => (q) { q = ReduceSum (x) }>"
+        "<ir_version: 10, opset_import: [\"\": 18]> g (float[N] x) => (y) <float zero = {0}> { m = ReduceSum <keepdims "
+        "= 0> (x) c = "
+        "Greater (m, zero) u = If (c) <then_branch = a () => (p) { p = Identity (x) }, else_branch = b () => (q) { q = "
+        "ReduceSum (x) }>"
         " y = Neg (u) }",
     };
     static const struct tensor three = { .dtype = F32, .rank = 1, .dims = { 3 } };
@@ -392,22 +414,30 @@ END_TEST
 static const struct {
     const char *text, *says;
 } wrong[] = {
-    { HEAD "{ " CHOSEN "e = Exp (v) s = Mul (e, v) q = ai.onnx.preview.training.Gradient <xs = [\"x\"], y = \"s\"> (x)\n"
+    { HEAD "{ " CHOSEN
+           "e = Exp (v) s = Mul (e, v) q = ai.onnx.preview.training.Gradient <xs = [\"x\"], y = \"s\"> (x)\n"
            "t = Mul (q, x) " BY_X,
       "no gradient goes through a gradient" },
     /* within a branch, and within a loop */
-    { HEAD "{ m = ReduceSum <keepdims = 0> (x) c = Greater (m, one) s = If (c) <then_branch = a () => (double p) { above = "
-           "Greater (x, half) nz = NonZero (above) at = Transpose (nz) v = GatherND (x, at) e = Exp (v) p = ReduceMean "
-           "<keepdims = 0> (e) }, else_branch = b () => (double q) { q = ReduceMax <keepdims = 0> (x) }> t = Mul (x, s) " BY_X,
+    { HEAD
+      "{ m = ReduceSum <keepdims = 0> (x) c = Greater (m, one) s = If (c) <then_branch = a () => (double p) { above = "
+      "Greater (x, half) nz = NonZero (above) at = Transpose (nz) v = GatherND (x, at) e = Exp (v) p = ReduceMean "
+      "<keepdims = 0> (e) }, else_branch = b () => (double q) { q = ReduceMax <keepdims = 0> (x) }> t = Mul (x, "
+      "s) " BY_X,
       "has a size that only running can tell" },
-    { HEAD "{ t = Scan <num_scan_inputs = 1, body = b (double[3] e) => (double[3] r) { above = Greater (e, half) nz = NonZero "
-           "(above) at = Transpose (nz) v = GatherND (e, at) s = ReduceMean <keepdims = 0> (v) r = Mul (e, s) }> (x) " BY_X,
+    { HEAD
+      "{ t = Scan <num_scan_inputs = 1, body = b (double[3] e) => (double[3] r) { above = Greater (e, half) nz = "
+      "NonZero "
+      "(above) at = Transpose (nz) v = GatherND (e, at) s = ReduceMean <keepdims = 0> (v) r = Mul (e, s) }> (x) " BY_X,
       "has a size that only running can tell" },
     /* captured by a branch within a loop */
-    { HEAD "{ t = Scan <num_scan_inputs = 1, body = b (double[3] e) => (double[3] r) { above = Greater (e, half) nz = NonZero "
-           "(above) at = Transpose (nz) v = GatherND (e, at) u = ReduceSum <keepdims = 0> (e) c = Greater (u, half) s = If (c) "
-           "<then_branch = p () => (double k) { k = ReduceMax <keepdims = 0> (v) }, else_branch = q () => (double l) { l = "
-           "ReduceMin <keepdims = 0> (e) }> r = Mul (e, s) }> (x) " BY_X,
+    { HEAD
+      "{ t = Scan <num_scan_inputs = 1, body = b (double[3] e) => (double[3] r) { above = Greater (e, half) nz = "
+      "NonZero "
+      "(above) at = Transpose (nz) v = GatherND (e, at) u = ReduceSum <keepdims = 0> (e) c = Greater (u, half) s = If "
+      "(c) "
+      "<then_branch = p () => (double k) { k = ReduceMax <keepdims = 0> (v) }, else_branch = q () => (double l) { l = "
+      "ReduceMin <keepdims = 0> (e) }> r = Mul (e, s) }> (x) " BY_X,
       "size that only running can tell" },
 };
 

@@ -1141,12 +1141,12 @@ END_TEST
 START_TEST(what_cannot_be_trained_through_is_named)
 {
     static const char text[] =
-        HEAD "g (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}, int64 n = {2}, bool c = {1}, float z = {0}> {"
+        HEAD "g (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}, int64 n = {2}, bool c = {1}, float z "
+             "= {0}> {"
              " h = MatMul (x, w) y = Loop <body = b (int64 i, bool go, a) => (bool on, r) { on = Identity (go)"
              " above = Greater (a, z) nz = NonZero (above) at = Transpose (nz) v = GatherND (a, at)"
              " m = ReduceMean <keepdims = 0> (v) r = Add (a, m) }> (n, c, h) }";
-    const struct trainer_options o = { .threads = 1,
-                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    const struct trainer_options o = { .threads = 1, TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
     float x[] = { 1, 2, 3, 4 }, y[4] = { 0 }, loss;
     struct trainer *t = trainer_of(text, &o);
     struct report r = { 0 };

@@ -184,6 +184,12 @@ static void evict(struct frame *f)
         ;
 }
 
+void frame_keep_latest(struct frame *f)
+{
+    while (drop_oldest(f))
+        ;
+}
+
 static bool find_prepared(struct frame *f, struct step *to, const struct program_step *from, struct arena *arena,
                           struct report *r)
 {
@@ -408,8 +414,7 @@ static struct bound *plan_next(struct frame *f, struct bound *before, struct rep
     b = plan_and_bind(f, before, &first);
     if (b)
         return b;
-    while (drop_oldest(f))
-        ;
+    frame_keep_latest(f);
     return plan_and_bind(f, before, r);
 }
 

@@ -35,6 +35,8 @@ bool frame_run(struct frame *f, struct report *r);
 /* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never
  * before. */
 void frame_commit(struct frame *f);
+/* Gives back what is kept of other shapes than those of the latest run. */
+void frame_keep_latest(struct frame *f);
 /* Will the next run find a program that fits what is set now? */
 bool frame_is_planned(const struct frame *f);
 /* The program that the first segment ran last; NULL before the first run. */

@@ -138,7 +138,10 @@ const struct found *sizes_run(struct sizes *s, const struct tensor *given, struc
     for (size_t k = 0; k < s->graph->value_count; k++)
         if (comes_from_outside(s, given, k))
             frame_set(f, s->probe.graph->values[k], &given[k]);
-    return frame_run(f, r) && look(s, given, r) && copy_contents(s, r) ? &s->found : NULL;
+    if (!frame_run(f, r))
+        return NULL;
+    frame_keep_latest(f);
+    return look(s, given, r) && copy_contents(s, r) ? &s->found : NULL;
 }
 
 /* The types of all values with what has been found. In `scratch`, but for the program. */

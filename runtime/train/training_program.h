@@ -48,7 +48,7 @@ struct training_program {
 /* What it counts of target k. */
 static inline const struct metrics *program_metrics(const struct trainer *t, const struct training_program *p, size_t k)
 {
-    return p->purpose == TO_TRAIN ? &t->targets[k].metrics : t->targets[k].evaluated;
+    return p->purpose == TO_TRAIN || p->purpose == TO_SIZE ? &t->targets[k].metrics : t->targets[k].evaluated;
 }
 
 /* `found` may be NULL. NULL with an error, or without one, but *open set, where some sizes are needed that only running tells, to

@@ -3,6 +3,8 @@
 #include "fixture.h"
 #include "learning.h"
 #include "scratch.h"
+#include "train/step_file.h"
+#include "train/training_info.h"
 #include "train/training_program.h"
 #include <math.h>
 #include <stdio.h>
@@ -195,19 +197,27 @@ static struct trainer *trainer_for(const char *text, const struct trainer_option
 
 enum { MOST = 4 }; /* samples */
 
-static float step(struct trainer *t, int64_t samples, double seed)
+/* x and y. */
+static const struct tensor *batch_of(int64_t samples, double seed)
 {
-    float x[MOST * 6], y[MOST * 3], loss;
-    struct tensor tx = t->x[0], ty = t->targets->y;
+    static float x[MOST * 6], y[MOST * 3];
+    static struct tensor both[2];
 
     for (int k = 0; k < MOST * 6; k++)
         x[k] = (float)sin(1.3 * k + seed);
     for (int k = 0; k < MOST * 3; k++)
         y[k] = (float)cos(.7 * k + seed);
-    tx.dims[0] = ty.dims[0] = samples;
-    tx.data = x;
-    ty.data = y;
-    ok(trainer_step(t, &tx, &ty, &loss, &report));
+    both[0] = (struct tensor){ .dtype = F32, .rank = 3, .dims = { samples, 3, 2 }, .data = x };
+    both[1] = (struct tensor){ .dtype = F32, .rank = 2, .dims = { samples, 3 }, .data = y };
+    return both;
+}
+
+static float step(struct trainer *t, int64_t samples, double seed)
+{
+    const struct tensor *batch = batch_of(samples, seed);
+    float loss;
+
+    ok(trainer_step(t, &batch[0], &batch[1], &loss, &report));
     return loss;
 }
 
@@ -259,6 +269,33 @@ START_TEST(masks_train_as_in_pytorch)
         ck_assert_mem_eq(first, trainer_state(t, "w1", NULL)->data, sizeof first);
         trainer_free(t);
     }
+}
+END_TEST
+
+/* A file may say how it is trained, with the standard's Gradient; in operators alone a step has known sizes. */
+START_TEST(a_file_says_how_it_is_trained)
+{
+    const struct trainer_options o = { .threads = 1,
+                                       .optimizer = "sgd:learning_rate=0.1",
+                                       TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    const struct session_options one = { .threads = 1 };
+    struct trainer *t = trainer_for(masked, &o);
+    struct model *m = trainer_described(t, &report);
+    struct report r = { 0 };
+    struct training_info *info;
+
+    ok(m && model_build(m, &report));
+    info = training_info_new(m, &one, &report);
+    ok(info);
+    for (int k = 0; k < BATCHES; k++) {
+        ok(training_info_step(info, batch_of(batches[k].samples, batches[k].seed), &report));
+        ck_assert_double_eq_tol((double)*(const float *)training_info_result(info, 0)->data, batches[k].loss, 1e-6);
+    }
+    training_info_free(info);
+    model_free(m);
+    ck_assert(!trainer_step_model(t, 4, &r) && r.error.code == KILN_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(r.error.message, "made for known ones"));
+    trainer_free(t);
 }
 END_TEST
 
@@ -463,6 +500,7 @@ Suite *suite(void)
     add_tests(s, gradients_are_as_central_differences, sizeof right / sizeof *right);
     add_tests(s, of_equal_ones_the_first_has_the_gradient, 3);
     add_test(s, masks_train_as_in_pytorch);
+    add_test(s, a_file_says_how_it_is_trained);
     add_test(s, programs_are_kept_as_long_as_sizes_stay);
     add_test(s, nothing_may_be_left);
     add_test(s, what_is_drawn_is_the_same_for_sizes_and_for_values);

@@ -1323,9 +1323,9 @@ typedef struct kiln_gradient_parameter {
 
 typedef struct kiln_gradients_info {
     int64_t batch;
-    bool recompute;     /* as asked for */
-    bool planned;       /* a step can be planned: the following were measured */
-    int64_t kept;       /* bytes of what lies in memory for the way back, each piece once, */
+    bool recompute; /* as asked for */
+    bool planned;   /* a step can be planned: the following were measured; -1 where only running tells a part of it */
+    int64_t kept;   /* bytes of what lies in memory for the way back, each piece once, */
     int64_t made_again; /* of what does not, and is made again, */
     int64_t step;       /* and of the memory of the whole step, without parameters */
     size_t others;      /* nodes that are not listed: nothing would train by them, and no gradient comes to them */

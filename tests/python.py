@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""The Python package as its users have it: values of every type, sequences, optionals, errors. Usage: python.py LIBRARY
-Prints a PASS or FAIL line for each test, then "N passed, N failed, N skipped"."""
+"""The Python package as its users have it: values of every type, sequences, optionals, errors. Usage: python.py FOLDER, which has the package, as
+build/tools/python has it. Prints a PASS or FAIL line for each test, then "N passed, N failed, N skipped"."""
 
 import gc
-import os
 import sys
 import tempfile
 import warnings
@@ -14,11 +13,9 @@ import numpy as np
 import onnx
 from onnx import helper, parser
 
-HERE = Path(__file__).resolve().parent
-os.environ["KILN_LIBRARY"] = str(Path(sys.argv[1]).resolve())
-sys.path.insert(0, str(HERE.parent / "tools/python"))
+sys.path.insert(0, str(Path(sys.argv[1]).resolve()))
 
-import kiln  # noqa: E402: only now does it find the library
+import kiln  # noqa: E402: only now is it found
 import kiln.backend  # noqa: E402
 
 TESTS = []

@@ -340,6 +340,7 @@ class Model:
                 train = train.augmented(augment if isinstance(augment, str) else ",".join(f"{k}={spelled_option(v)}" for k, v in augment.items()))
             weighted = bool(train.about.weighted or (check and check.about.weighted))
             trainer = self._trainer_for(weighted=weighted, class_weight=weighed, data=train)
+            trainer.look_at(train)
             params = {"verbose": progress.level(verbose), "epochs": epochs, "steps": steps_per_epoch}
             self.history = History(self, params)
             together = Callbacks(callbacks, self, params)
@@ -424,8 +425,9 @@ class Model:
 
     def _running(self) -> session.Session:
         model = self._current()
-        if self._session is None:
-            self._session = session.Session.of(model, self._context, seconds=self.seconds, exact=self._settings.exact)
+        if self._session is None:  # of a file in training form, too, as it is after training
+            after = made(lib.kiln_model_edit, "kiln_model **", lib.kiln_model_free, model, options("kiln_edit_options", inference=True))
+            self._session = session.Session.of(after, self._context, seconds=self.seconds, exact=self._settings.exact)
         return self._session
 
     def _ask(self, run: session.Session, x: Any) -> list[np.ndarray]:

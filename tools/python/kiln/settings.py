@@ -54,6 +54,8 @@ class Settings:
         """{output: loss, weight} of those that are named to learn; {}: as the data or the library say."""
         losses = {} if self.loss is None or self.common_loss() else self.by_output(self.loss, outputs, "loss")
         weights = {} if self.loss_weights is None else self.by_output(self.loss_weights, outputs, "loss_weights")
+        if any(not w > 0 for w in weights.values()):
+            raise BadArgument("loss_weights must be above 0: what does not count has no loss")
         return {name: (str(losses[name]) if name in losses else None, float(weights.get(name, 0))) for name in outputs if name in losses or (not losses and name in weights)}
 
     def c_targets(self, outputs: Sequence[str], keep: Keep) -> tuple[Any, int]:
@@ -84,24 +86,17 @@ class Settings:
             optimizer = Spec(optimizer.name, {k: v for k, v in optimizer.options.items() if k != "learning_rate"})
         return None if optimizer is None else str(optimizer), None if schedule is None else str(schedule)
 
-    def c_options(self, outputs: Sequence[str], keep: Keep) -> dict[str, Any]:
-        """Fields of kiln_trainer_options."""
+    def c_options(self, outputs: Sequence[str], keep: Keep, measure: bool = False) -> dict[str, Any]:
+        """Fields of kiln_trainer_options; with `measure` without what is of learning alone."""
         optimizer, schedule = self.optimizer_and_schedule()
         targets, target_count = self.c_targets(outputs, keep)
         metrics = self.metric_names(outputs)
         penalties = [(p, r, False) for p, r in (self.regularizers or {}).items()] + [(p, r, True) for p, r in (self.activity_regularizers or {}).items()]
         regularizers = [{"pattern": keep.text(p), "regularizer": keep.text(str(r)), "activity": a} for p, r, a in penalties]
         factors = [{"pattern": keep.text(p), "factor": f} for p, f in (self.rate_factors or {}).items()]
-        return {
+        learning = {
             "optimizer": keep.text(optimizer),
             "schedule": keep.text(schedule),
-            "loss": keep.text(self.common_loss()),
-            "targets": targets,
-            "target_count": target_count,
-            "metrics": keep.texts(metrics),
-            "metric_count": len(metrics),
-            "regularizers": keep("kiln_regularizer[]", regularizers),
-            "regularizer_count": len(regularizers),
             "rate_factors": keep("kiln_rate_factor[]", factors),
             "rate_factor_count": len(factors),
             "exclude_from_weight_decay": keep.texts(self.exclude_from_weight_decay),
@@ -110,6 +105,15 @@ class Settings:
             "freeze_count": len(self.freeze),
             "train": keep.texts(self.train),
             "train_count": len(self.train),
+        }
+        return ({} if measure and not regularizers else learning) | {
+            "loss": keep.text(self.common_loss()),
+            "targets": targets,
+            "target_count": target_count,
+            "metrics": keep.texts(metrics),
+            "metric_count": len(metrics),
+            "regularizers": keep("kiln_regularizer[]", regularizers),
+            "regularizer_count": len(regularizers),
             "class_axis": self.class_axis,
             "exact": self.exact,
             "recompute": self.recompute,

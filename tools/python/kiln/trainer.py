@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import values
-from ._library import Keep, encode, ffi, lib, options, text
+from ._library import Keep, encode, ffi, here, lib, options, text
 from .data import Dataset
 from .errors import BadArgument, call, made
 from .session import Value, value
@@ -37,8 +37,10 @@ class Trainer:
         measure: bool = False,
     ) -> None:
         keep = Keep()
+        fields = settings.c_options(outputs, keep, measure)
+        measure = measure and not fields["regularizer_count"]  # which are a part of the loss
         wanted = options("kiln_trainer_options", context=context, seed=seed, seconds=seconds, measure=measure, remember=not measure, weighted=weighted)
-        for name, x in settings.c_options(outputs, keep).items():
+        for name, x in fields.items():
             setattr(wanted, name, x)
         wanted.class_weight = keep.text(class_weight)
         if data is not None:
@@ -50,6 +52,7 @@ class Trainer:
         self.handle = made(lib.kiln_trainer_new, "kiln_trainer **", lib.kiln_trainer_free, model, wanted)
         self.weighted, self.class_weight = weighted, class_weight
         self.names = [text(lib.kiln_trainer_measure_name(self.handle, k)) or "" for k in range(lib.kiln_trainer_measure_count(self.handle))]
+        self.settings = settings
         self.shown = settings.shown(self.names)
         self.changes = 0  # of values that were put there
 
@@ -113,8 +116,6 @@ class Trainer:
             call(lib.kiln_trainer_save_state, other.handle, path)
             error = ffi.new("kiln_error *")
             status = lib.kiln_trainer_load_state(self.handle, path, error)
-        from ._library import here
-
         here.told = None  # that weights of classes or samples are others now is what was asked for
         if status != lib.KILN_OK:
             raise BadArgument(text(error.message))
@@ -166,9 +167,15 @@ class Trainer:
         return {name: got.get(name, float("nan")) for name in self.shown}
 
     def evaluate(self, data: Dataset, batch: int) -> dict[str, float]:
+        self.look_at(data)
         numbers = ffi.new("double[]", len(self.names))
         call(lib.kiln_trainer_evaluate, self.handle, data.handle, batch, numbers)
         return self.told(numbers)
+
+    def look_at(self, data: Dataset) -> None:
+        """What says nothing of these data is not shown."""
+        told = [name for k, name in enumerate(self.names) if lib.kiln_trainer_measures(self.handle, data.handle, k)]
+        self.shown = self.settings.shown(told)
 
     def told(self, numbers: Any, prefix: str = "") -> dict[str, float]:
         """Measures by their names."""

@@ -76,12 +76,14 @@ def from_strings(array: np.ndarray) -> Any:
 
 def is_plain(array: np.ndarray) -> bool:
     flags = array.flags
-    return flags.c_contiguous and flags.aligned and array.dtype.isnative
+    return flags.c_contiguous and flags.aligned
 
 
 def from_array(array: Any) -> Any:
     """A tensor around the memory of the array, where that is in C's order, else around that of a copy."""
     array = as_array(array)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     number = FROM_NUMPY.get(array.dtype)
     if number is None:
         if array.dtype.kind in "OSUT":

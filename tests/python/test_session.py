@@ -1,47 +1,21 @@
-#!/usr/bin/env python3
-"""The Python package as its users have it: values of every type, sequences, optionals, errors. Usage: python.py FOLDER, which has the package, as
-build/tools/python has it. Prints a PASS or FAIL line for each test, then "N passed, N failed, N skipped"."""
+"""Sessions: values of every type, sequences, optionals, errors; the calls of onnxruntime; ONNX' interface of backends."""
 
 import gc
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 
+import kiln
+import kiln.backend
 import ml_dtypes
 import numpy as np
 import onnx
+from common import HEAD, fails, model, test
 from onnx import helper, parser
-
-sys.path.insert(0, str(Path(sys.argv[1]).resolve()))
-
-import kiln  # noqa: E402: only now is it found
-import kiln.backend  # noqa: E402
-
-TESTS = []
-HEAD = '<ir_version: 10, opset_import: ["" : 24]>'
-
-
-def test(function):
-    TESTS.append(function)
-    return function
-
-
-def model(body):
-    return parser.parse_model(f"{HEAD}\nagraph {body}")
 
 
 def run(body, **feeds):
     return kiln.Session(model(body), threads=1).run(None, feeds)
-
-
-def fails(kind, text, function, *arguments, **named):
-    try:
-        function(*arguments, **named)
-    except kind as e:
-        assert text in str(e), f"'{e}' does not say '{text}'"
-        return e
-    raise AssertionError(f"no {kind.__name__}")
 
 
 @test
@@ -211,18 +185,37 @@ def the_backend_takes_inputs_by_place():
     assert not kiln.backend.is_compatible(model("(float[2] x) => (float[2] y) { y = Nonesuch(x) }"))
 
 
-def main():
-    failed = 0
-    for function in TESTS:
-        try:
-            function()
-            print("PASS", function.__name__)
-        except Exception as e:  # whatever goes wrong is this test's failure, not the end of the others
-            failed += 1
-            print("FAIL", function.__name__, f"{type(e).__name__}: {e}".replace("\n", " ")[:300])
-    print(f"{len(TESTS) - failed} passed, {failed} failed, 0 skipped")
-    return failed > 0
+@test
+def a_script_for_onnxruntime_changes_its_import():
+    import onnxruntime
+
+    proto = model("(float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }")
+    x = np.float32([[1, -2, 3]])
+    told = []
+    for ort in (onnxruntime, kiln):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        session = ort.InferenceSession(proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"])
+        (y,) = session.run(["y"], {session.get_inputs()[0].name: x}, None)
+        told.append([(v.name, v.shape, v.type) for v in session.get_inputs() + session.get_outputs()] + [y.tolist(), session.get_providers()])
+    assert told[0] == told[1], told
+    assert "CPUExecutionProvider" in kiln.get_available_providers()
+    kiln.Session(proto, providers=[("CUDAExecutionProvider", {"device_id": 0}), "CPUExecutionProvider"])
+    fails(ValueError, "must have CPUExecutionProvider", kiln.Session, proto, providers=["CUDAExecutionProvider"])
+    fails(ValueError, "not int", kiln.Session, 7)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@test
+def a_warning_may_be_an_error():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fails(UserWarning, "Erfc", kiln.Session, model("(float[2] x) => (float[2] y) { y = Erfc(x) }"))
+
+
+@test
+def a_warning_is_told_where_the_call_is():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        kiln.Session(model("(float[2] x) => (float[2] y) { y = Erfc(x) }"))
+    assert [Path(w.filename).name for w in told] == ["test_session.py"], [w.filename for w in told]

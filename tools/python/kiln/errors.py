@@ -70,11 +70,15 @@ KINDS = {
 }
 
 
+ERROR = ffi.typeof("kiln_error *")
+
+
 def call(function: Callable[..., int], *arguments: Any) -> None:
     """Calls what returns a status and takes an error last; raises the exception where it fails."""
-    error = ffi.new("kiln_error *")
+    error = ffi.new(ERROR)
     status = function(*arguments, error)
-    here.end()
+    if here.raised is not None or here.told is not None:
+        here.end()
     if status != lib.KILN_OK:
         raise KINDS.get(status, Error)(text(error.message), text(error.where) or "")
 

@@ -75,6 +75,12 @@ class Model:
         self._session: session.Session | None = None
         self._fitting = False
         self._inputs, self._outputs = session.inputs_of(handle), session.outputs_of(handle)
+        self._required = [v for v in self._inputs if not v.optional]
+        self._output_names = [v.name for v in self._outputs]
+        self._normalizes = any(key.startswith("kiln.normalize.") for key in self.metadata)
+        first = [v.shape[0] if v.shape else 0 for v in self._required]
+        # Samples come first and in any number, and are taken as they are.
+        self._plain = not self._normalizes and all(not isinstance(d, int) and d == first[0] for d in first)
 
     def _current(self) -> Any:
         """The kiln_model with all that was learned."""
@@ -99,14 +105,6 @@ class Model:
     @property
     def outputs(self) -> list[session.Value]:
         return list(self._outputs)
-
-    @property
-    def _required(self) -> list[session.Value]:
-        return [v for v in self._inputs if not v.optional]
-
-    @property
-    def _output_names(self) -> list[str]:
-        return [v.name for v in self._outputs]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -257,10 +255,6 @@ class Model:
 
     def _cast(self, x: np.ndarray | None) -> np.ndarray | None:
         return None if x is None else np.asarray(x, values.TO_NUMPY.get(self._required[0].dtype))
-
-    @property
-    def _normalizes(self) -> bool:
-        return any(key.startswith("kiln.normalize.") for key in self.metadata)
 
     def _tell(self, data: Dataset, always: bool) -> None:
         """What the data say of the model becomes a part of it: names of classes, the normalisation."""
@@ -438,16 +432,14 @@ class Model:
             raise BadArgument(f"x has {', '.join(str(n) for n in given)}, the model needs {', '.join(names)}")
         return [np.asarray(a, values.TO_NUMPY.get(v.dtype)) for v, a in ((v, given[v.name if v.name in given else None]) for v in self._required)]
 
-    @property
-    def _plain(self) -> bool:
-        """Samples come first and in any number, and are taken as they are."""
-        first = [v.shape[0] if v.shape else 0 for v in self._required]
-        return not self._normalizes and all(not isinstance(d, int) and d == first[0] for d in first)
-
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
         """The output for all samples, a list of arrays where there are several; x as fit takes it, without what is to be predicted."""
         with self._turn:
             run = self._running()
+            if self._plain and isinstance(x, np.ndarray) and len(self._required) == 1 and x.ndim and len(x) <= (batch_size or DEFAULT_BATCH):
+                v = self._required[0]  # the short way of what is asked for again and again
+                outputs = run.run(None, {v.name: np.asarray(x, values.TO_NUMPY.get(v.dtype))})
+                return outputs[0] if len(outputs) == 1 else outputs
             with interruptible(self._context):
                 if is_stream(x):
                     batches = (item[0] if isinstance(item, tuple) else item for item in passes_of(x)(0))

@@ -136,19 +136,19 @@ class Session:
 
     def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None) -> list[Any]:
         """The outputs of these names, of all where it is None, as a list. `input_feed` is {name of an input: value}. run_options are taken, and do nothing."""
-        given = []
-        for name in input_feed:
+        tensors, names = [], []
+        for name, x in input_feed.items():
             if name not in self._input:
                 raise BadArgument(f"there is no input '{name}'; inputs are {', '.join(self._input) or 'none'}")
-            given.append(self._input[name])
+            v, c_name = self._input[name]
+            tensors.append(values.from_python(x, v.kinds, v.key, v.dtype))
+            names.append(c_name)
         for name in output_names or ():
             if name not in self._output:
                 raise BadArgument(f"there is no output '{name}'; outputs are {', '.join(self._output)}")
-        tensors = [values.from_python(x, v.kinds, v.key, v.dtype) for (v, _), x in zip(given, input_feed.values())]
-        names = [name for _, name in given]
+        wanted = range(len(self._outputs)) if not output_names else [self._output[name] for name in output_names]
         with self._turn:
-            call(lib.kiln_session_run, self._session, len(names), ffi.new("char *[]", names), ffi.new("kiln_tensor *[]", tensors))
-            wanted = range(len(self._outputs)) if not output_names else [self._output[name] for name in output_names]
+            call(lib.kiln_session_run, self._session, len(names), names, tensors)
             return [values.to_python(lib.kiln_session_output(self._session, k)) for k in wanted]
 
 

@@ -74,6 +74,13 @@ def from_strings(array: np.ndarray) -> Any:
     return owned(lib.kiln_tensor_new, lib.KILN_STRING, array.ndim, list(array.shape), ffi.new("char *[]", words) if words else ffi.NULL)
 
 
+def memory_in(array: np.ndarray) -> Any:
+    """That of an array in C's order; of types that NumPy itself has not as bytes."""
+    if not array.size:
+        return ffi.NULL
+    return ffi.from_buffer(array if array.dtype.num < 24 else array.reshape(-1).view(np.uint8))
+
+
 def is_plain(array: np.ndarray) -> bool:
     flags = array.flags
     return flags.c_contiguous and flags.aligned
@@ -91,7 +98,7 @@ def from_array(array: Any) -> Any:
         raise BadArgument(f"ONNX has no type for arrays of {array.dtype}")
     if number in IN_MEMORY or not is_plain(array):
         array = np.require(array, IN_MEMORY.get(number), ["C_CONTIGUOUS", "ALIGNED"])
-    memory = ffi.from_buffer(array.reshape(-1).view(np.uint8)) if array.size else ffi.NULL
+    memory = memory_in(array)
     tensor = owned(lib.kiln_tensor_wrap, number, array.ndim, array.shape, memory, array.nbytes)
     memory_of[tensor] = memory
     return tensor
@@ -142,8 +149,8 @@ def to_array(tensor: Any) -> np.ndarray:
         raise BadArgument(f"NumPy has no type for {text(lib.kiln_dtype_name(dtype))}; ml_dtypes has some, where it is installed")
     made = np.empty(shape, IN_MEMORY.get(dtype, TO_NUMPY[dtype]))
     if made.size:
-        ffi.memmove(ffi.from_buffer(made.reshape(-1).view(np.uint8)), lib.kiln_tensor_data(tensor), made.nbytes)
-    return made.astype(TO_NUMPY[dtype], copy=False)
+        ffi.memmove(memory_in(made), lib.kiln_tensor_data(tensor), made.nbytes)
+    return made.astype(TO_NUMPY[dtype], copy=False) if dtype in IN_MEMORY else made
 
 
 def to_python(tensor: Any) -> Any:

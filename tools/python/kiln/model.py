@@ -299,6 +299,7 @@ class Model:
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
         validation_freq: int = 1,
         *,
         seed: int | None = None,
@@ -322,6 +323,8 @@ class Model:
             raise BadArgument("x is None: there is nothing to be learned from")
         if validation_data is not None and validation_split:
             raise BadArgument("validation_data and validation_split exclude each other")
+        if validation_batch_size not in (None, batch_size or DEFAULT_BATCH):
+            raise BadArgument("validation_batch_size must be batch_size: results are the same for any, but where a model looks at other samples of a batch")
         with self._alone("fit"):
             weighed = spelled_weights(class_weight)
             train = self._train_set(x, y, sample_weight, normalize, class_weight=weighed)

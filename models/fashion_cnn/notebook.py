@@ -28,6 +28,7 @@ for name in ("bn", "plain"):
     histories[name] = model.fit(x_train, y_train, batch_size=64, epochs=epochs, validation_data=(x_val, y_val))
     model.save(OUTPUT / f"fashion_cnn.{name}.onnx")
 
+
 # %
 def plot(histories, path):
     """Loss and accuracy by epoch."""

@@ -31,6 +31,7 @@ for name in ("plain", "bn", "batch_bn"):
     model.save(OUTPUT / f"sigmoid_mlp.{name}.onnx")
     print(f"{name}: dense1.weight has the deviation {model.weights['dense1.weight'].std():.3f}")
 
+
 # %
 def plot(histories, path):
     """Loss and accuracy by epoch."""

@@ -85,7 +85,16 @@ def the_library_stops_early_and_restores():
     best = min(losses)
     assert abs(m.evaluate(X, (Y + 1) % 3, verbose=0)[0] - best) < 1e-6, (best, losses)
     fails(ValueError, "mode is 'max', of val_loss it is 'min'", EarlyStopping, mode="max")
-    fails(ValueError, "the library has one of them", m.fit, X, Y, validation_split=0.5, callbacks=[EarlyStopping(patience=1), EarlyStopping(patience=2)], verbose=0)
+    fails(
+        ValueError,
+        "the library has one of them",
+        m.fit,
+        X,
+        Y,
+        validation_split=0.5,
+        callbacks=[EarlyStopping(patience=1), EarlyStopping(patience=2)],
+        verbose=0,
+    )
 
 
 @test
@@ -139,7 +148,13 @@ def a_callback_may_look_at_the_model():
     class Looks(Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.told = [self.model.predict(X).shape, self.model.evaluate(X, Y, verbose=0)[1], self.model.weights["w"].shape]
-            for what in (lambda: self.model.fit(X, Y), lambda: self.model.compile(), lambda: self.model.train_on_batch(X, Y), lambda: self.model.freeze("w"), self.model.adapt):
+            for what in (
+                lambda: self.model.fit(X, Y),
+                lambda: self.model.compile(),
+                lambda: self.model.train_on_batch(X, Y),
+                lambda: self.model.freeze("w"),
+                self.model.adapt,
+            ):
                 fails(ValueError, "not from a callback of fit", what)
 
     looks, m, plain = Looks(), compiled(), compiled()
@@ -155,7 +170,13 @@ class Terminal(io.StringIO):
 
 @test
 def progress_is_a_bar_in_a_terminal_and_lines_elsewhere():
-    for verbose, to, want in ((0, io.StringIO(), []), (2, io.StringIO(), ["Epoch 1/2", "Epoch 2/2", " - loss: ", "val_accuracy"]), ("auto", io.StringIO(), ["Epoch 2/2"]), ("auto", Terminal(), ["\r", "/96 ", "━"]), (1, io.StringIO(), ["\r"])):
+    for verbose, to, want in (
+        (0, io.StringIO(), []),
+        (2, io.StringIO(), ["Epoch 1/2", "Epoch 2/2", " - loss: ", "val_accuracy"]),
+        ("auto", io.StringIO(), ["Epoch 2/2"]),
+        ("auto", Terminal(), ["\r", "/96 ", "━"]),
+        (1, io.StringIO(), ["\r"]),
+    ):
         with redirect_stdout(to):
             compiled().fit(X, Y, epochs=2, batch_size=8, validation_split=0.25 if verbose == 2 else 0, verbose=verbose)
         text = to.getvalue()

@@ -178,7 +178,13 @@ def predict_takes_what_the_model_takes():
     assert m.predict(X[:0]).shape == (0, 3)
     fixed = kiln.Model(model("(float[8, 4] x) => (float[8, 4] y) { y = Relu(x) }"))
     assert np.array_equal(fixed.predict(X[:20]), np.maximum(X[:20], 0))
-    two = kiln.Model(model("(float[N, 4] x) => (float[N, 4] y, float[N] z) { y = Relu(x) z = ReduceSum<keepdims = 0>(x, a) a = Constant<value_ints = [1]>() }".replace("z = ReduceSum<keepdims = 0>(x, a) a = Constant<value_ints = [1]>()", "a = Constant<value_ints = [1]>() z = ReduceSum<keepdims = 0>(x, a)")))
+    two = kiln.Model(
+        model(
+            "(float[N, 4] x) => (float[N, 4] y, float[N] z) { y = Relu(x) z = ReduceSum<keepdims = 0>(x, a) a = Constant<value_ints = [1]>() }".replace(
+                "z = ReduceSum<keepdims = 0>(x, a) a = Constant<value_ints = [1]>()", "a = Constant<value_ints = [1]>() z = ReduceSum<keepdims = 0>(x, a)"
+            )
+        )
+    )
     y, z = two.predict(X, batch_size=10)
     assert y.shape == (96, 4) and z.shape == (96,)
     assert kiln.Model(MLP.encode()).predict(X).shape == (96, 3)

@@ -28,7 +28,26 @@ def fit_gives_the_bytes_of_the_command():
         return "there is no command"
     with tempfile.TemporaryDirectory() as folder:
         data, network = "fashion-mnist:train[:96]", PROJECT / "models/fashion_cnn/bn.onnxtxt"
-        words = [KILN, "train", network, "--data", data, "--validation-split", ".25", "--batch", "32", "--epochs", "2", "--seed", "3", "--optimizer", "adam", "--output", f"{folder}/c.onnx", "-q"]
+        words = [
+            KILN,
+            "train",
+            network,
+            "--data",
+            data,
+            "--validation-split",
+            ".25",
+            "--batch",
+            "32",
+            "--epochs",
+            "2",
+            "--seed",
+            "3",
+            "--optimizer",
+            "adam",
+            "--output",
+            f"{folder}/c.onnx",
+            "-q",
+        ]
         subprocess.run(words, check=True, capture_output=True)
         m = kiln.Model(network, seed=3)
         m.compile("adam")
@@ -121,7 +140,10 @@ def weights_of_samples_and_classes_count():
 @test
 def labels_come_as_keras_takes_them():
     one_hot = np.eye(3, dtype=np.float32)[Y]
-    given = {"sparse_categorical_crossentropy": [Y, Y.astype(np.int32), Y.reshape(-1, 1), Y.astype(np.uint8)], "categorical_crossentropy": [one_hot, one_hot.astype(np.float64)]}
+    given = {
+        "sparse_categorical_crossentropy": [Y, Y.astype(np.int32), Y.reshape(-1, 1), Y.astype(np.uint8)],
+        "categorical_crossentropy": [one_hot, one_hot.astype(np.float64)],
+    }
     made = set()
     for loss, labels in given.items():
         for y in labels:
@@ -136,12 +158,17 @@ def labels_come_as_keras_takes_them():
 
 @test
 def several_inputs_and_outputs_go_by_name_or_order():
-    proto = model("(float[N, 2] a, float[N, 2] b) => (float[N, 1] p, float[N, 2] q) <float[2, 1] w = {0.1, 0.2}, float[2, 2] u = {0.1, 0.2, 0.3, 0.4}> { s = Add(a, b) p = MatMul(s, w) l = MatMul(b, u) q = Softmax(l) }")
+    proto = model(
+        "(float[N, 2] a, float[N, 2] b) => (float[N, 1] p, float[N, 2] q) <float[2, 1] w = {0.1, 0.2}, float[2, 2] u = {0.1, 0.2, 0.3, 0.4}> { s = Add(a, b) p = MatMul(s, w) l = MatMul(b, u) q = Softmax(l) }"
+    )
     random = np.random.default_rng(0)
     a, b = random.normal(size=(2, 32, 2)).astype(np.float32)
     p, q = (a + b)[:, :1], (b[:, 0] > 0).astype(np.int64)
     results = []
-    for x, y, loss, weights in (([a, b], [p, q], ["mse", "sparse_categorical_crossentropy"], [2.0, 1.0]), ({"b": b, "a": a}, {"q": q, "p": p}, {"p": "mse", "q": "sparse_categorical_crossentropy"}, {"p": 2.0})):
+    for x, y, loss, weights in (
+        ([a, b], [p, q], ["mse", "sparse_categorical_crossentropy"], [2.0, 1.0]),
+        ({"b": b, "a": a}, {"q": q, "p": p}, {"p": "mse", "q": "sparse_categorical_crossentropy"}, {"p": 2.0}),
+    ):
         m = kiln.Model(proto)
         m.compile("sgd", loss, metrics={"q": ["accuracy"]}, loss_weights=weights)
         history = m.fit(x, y, verbose=0, shuffle=False)

@@ -90,16 +90,18 @@ def an_optional_is_what_it_holds_or_none():
 @test
 def a_map_is_a_dict():
     head = HEAD.replace("]>", ', "ai.onnx.ml" : 1]>')
-    zip_map = parser.parse_model(head + "\ng (float[N, 2] x) => (seq(map(string, float)) z) { z = ai.onnx.ml.ZipMap<classlabels_strings = [\"b\", \"a\"]>(x) }")
+    zip_map = parser.parse_model(head + '\ng (float[N, 2] x) => (seq(map(string, float)) z) { z = ai.onnx.ml.ZipMap<classlabels_strings = ["b", "a"]>(x) }')
     session = kiln.Session(zip_map)
     assert session.get_outputs()[0].type == "seq(map(string,tensor(float)))", session.get_outputs()
     (z,) = session.run(None, {"x": np.float32([[1, 2], [3, 4]])})
     assert z == [{"a": 2.0, "b": 1.0}, {"a": 4.0, "b": 3.0}] and list(z[0]) == ["a", "b"], z
-    vectorizer = parser.parse_model(head + "\ng (map(string, float) x) => (float[1, 3] y) { y = ai.onnx.ml.DictVectorizer<string_vocabulary = [\"c\", \"a\", \"b\"]>(x) }")
+    vectorizer = parser.parse_model(
+        head + '\ng (map(string, float) x) => (float[1, 3] y) { y = ai.onnx.ml.DictVectorizer<string_vocabulary = ["c", "a", "b"]>(x) }'
+    )
     for given, need in (({"a": 1, "c": 2.5}, [[2.5, 1, 0]]), ({}, [[0, 0, 0]])):
         (y,) = kiln.Session(vectorizer).run(None, {"x": given})
         assert y.tolist() == need, y
-    cast = parser.parse_model(head + "\ng (map(int64, string) x) => (int64[1, N] y) { y = ai.onnx.ml.CastMap<cast_to = \"TO_INT64\">(x) }")
+    cast = parser.parse_model(head + '\ng (map(int64, string) x) => (int64[1, N] y) { y = ai.onnx.ml.CastMap<cast_to = "TO_INT64">(x) }')
     (y,) = kiln.Session(cast).run(None, {"x": {7: "1", -2: "3"}})
     assert y.tolist() == [[3, 1]], y
     same = parser.parse_model(head + "\ng (seq(map(int64, double)) x) => (seq(map(int64, double)) x) {}")

@@ -1,21 +1,22 @@
 """Kiln in Python: ONNX models, run, trained and written back.
 
-    model = kiln.Model("model.onnx")
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(x, y, epochs=5, validation_split=0.1)
-    model.save("trained.onnx")
+model = kiln.Model("model.onnx")
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(x, y, epochs=5, validation_split=0.1)
+model.save("trained.onnx")
 
-    session = kiln.Session("trained.onnx")  # with the calls of onnxruntime's InferenceSession
-    scores, = session.run(None, {"input": images})
+session = kiln.Session("trained.onnx")  # with the calls of onnxruntime's InferenceSession
+scores, = session.run(None, {"input": images})
 """
 
 from . import callbacks, errors
 from ._library import lib, text
 from .adaptation import Adaptation, Finding
+from .base import set_random_seed
 from .data import load_data
 from .errors import Error
 from .history import History
-from .model import Model, set_random_seed
+from .model import Model
 from .session import PROVIDER, Session, SessionOptions
 from .spec import losses, metrics, optimizers, regularizers, schedules
 

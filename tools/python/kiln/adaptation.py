@@ -44,7 +44,10 @@ class Adaptation:
         self.json: dict[str, Any] = json.loads(b"".join(parts))
 
     def __str__(self) -> str:
-        lines = [f"{f.name + ': ' if f.name else ''}{f.found} ({f.certainty}: {f.evidence}): {f.done}" + (f"; not known: {f.unknown}" if f.unknown else "") for f in self.findings]
+        lines = [
+            f"{f.name + ': ' if f.name else ''}{f.found} ({f.certainty}: {f.evidence}): {f.done}" + (f"; not known: {f.unknown}" if f.unknown else "")
+            for f in self.findings
+        ]
         proof = f"outputs differ by at most {self.difference:.2g}, over {self.compared} values of {'the data' if self.over_data else 'random numbers'}"
         return "\n".join([*lines, proof, *([f"changed: {self.changed}"] if self.changed else []), f"{self.trainable} numbers train"])
 

@@ -51,7 +51,9 @@ class EarlyStopping(Callback):
     """Ends the training where `monitor` has not improved by more than min_delta for `patience` epochs; with restore_best_weights the model becomes what it
     was when that was best, in any case."""
 
-    def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto", restore_best_weights: bool = False) -> None:
+    def __init__(
+        self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto", restore_best_weights: bool = False
+    ) -> None:
         check_mode(mode, monitor)
         self.monitor, self.min_delta, self.patience, self.verbose = monitor, abs(min_delta), patience, verbose
         self.restore_best_weights = restore_best_weights
@@ -78,10 +80,19 @@ class ReduceLROnPlateau(Callback):
     """A lower learning rate where `monitor` no longer improves."""
 
     def __init__(
-        self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0, mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
     ) -> None:
         check_mode(mode, monitor)
         self.monitor, self.verbose = monitor, verbose
+        self._rate = 0.0
         self._options = {"factor": factor, "patience": patience, "min_delta": min_delta, "cooldown": cooldown, "min_lr": min_lr}
 
     def fit_options(self) -> dict[str, Any]:
@@ -110,7 +121,15 @@ class ModelCheckpoint(Callback):
     """Saves the model as ONNX after each epoch, or after each `save_freq` batches; with save_best_only where `monitor` is the best so far. The path may have
     the epoch and measures in it: "{epoch:02d}-{val_loss:.2f}.onnx"."""
 
-    def __init__(self, filepath: str | os.PathLike, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, mode: str = "auto", save_freq: str | int = "epoch") -> None:
+    def __init__(
+        self,
+        filepath: str | os.PathLike,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+    ) -> None:
         check_mode(mode, monitor)
         if save_best_only and save_freq != "epoch":
             raise BadArgument("what is best is known after an epoch: save_best_only needs save_freq='epoch'")

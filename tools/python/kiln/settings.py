@@ -56,7 +56,11 @@ class Settings:
         weights = {} if self.loss_weights is None else self.by_output(self.loss_weights, outputs, "loss_weights")
         if any(not w > 0 for w in weights.values()):
             raise BadArgument("loss_weights must be above 0: what does not count has no loss")
-        return {name: (str(losses[name]) if name in losses else None, float(weights.get(name, 0))) for name in outputs if name in losses or (not losses and name in weights)}
+        return {
+            name: (str(losses[name]) if name in losses else None, float(weights.get(name, 0)))
+            for name in outputs
+            if name in losses or (not losses and name in weights)
+        }
 
     def c_targets(self, outputs: Sequence[str], keep: Keep) -> tuple[Any, int]:
         targets = self.targets(outputs)

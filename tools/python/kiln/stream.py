@@ -37,7 +37,9 @@ def passes_of(x: Any) -> Callable[[int], Iterator]:
     def again(number: int) -> Iterator:
         it = iter(x)
         if number and it is x:
-            raise BadArgument("the iterator has come to its end, and a pass over the data begins again: give what can be iterated over twice, or a function that makes it, or say steps_per_epoch and let it never end")
+            raise BadArgument(
+                "the iterator has come to its end, and a pass over the data begins again: give what can be iterated over twice, or a function that makes it, or say steps_per_epoch and let it never end"
+            )
         return it
 
     return again
@@ -66,7 +68,9 @@ class Stream:
         self._y = {name: labels(a) for name, a in columns_of(item[1], self._outputs, "y of a batch").items()}
         self._w = None if len(item) == 2 or item[2] is None else np.ascontiguousarray(item[2], np.float32)
         self._at, self._count = 0, len(next(iter(self._x.values())))
-        parts: list[tuple[str, Any]] = [("x", a) for a in self._x.values()] + [("y", a) for a in self._y.values()] + ([] if self._w is None else [("weights", self._w)])
+        parts: list[tuple[str, Any]] = (
+            [("x", a) for a in self._x.values()] + [("y", a) for a in self._y.values()] + ([] if self._w is None else [("weights", self._w)])
+        )
         for title, a in parts:
             if len(a) != self._count:
                 raise BadArgument(f"{title} of a batch has {len(a)} samples, x {self._count}")
@@ -82,7 +86,9 @@ class Stream:
                 number = values.FROM_NUMPY.get(dtype)
                 if number is None:
                     raise BadArgument(f"ONNX has no type for arrays of {dtype}")
-                infos.append({"name": keep.text(name), "dtype": number, "rank": len(shape), "dims": keep("int64_t[]", list(shape)), "classes": classes(name) if k else 0})
+                infos.append(
+                    {"name": keep.text(name), "dtype": number, "rank": len(shape), "dims": keep("int64_t[]", list(shape)), "classes": classes(name) if k else 0}
+                )
         stream = options("kiln_stream", input_count=len(self.x), target_count=len(self.y), weighted=self.weighted)
         stream.inputs, stream.targets = keep("kiln_column_info[]", infos[: len(self.x)]), keep("kiln_column_info[]", infos[len(self.x) :])
         stream.start, stream.next, stream.user = lib.kiln_python_start, lib.kiln_python_next, keep_handle(keep, self)

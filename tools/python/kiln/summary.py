@@ -30,10 +30,15 @@ def lines_of(model: Any) -> list[str]:
     """Layers with what they make and how many of their parameters train, and the sums."""
     with summary_of(model) as s:
         rows = [["layer", "operator", "output", "trainable", "fixed"]]
-        inputs = [[text(lib.kiln_model_input(model, k).name) or "", "Input", text(lib.kiln_summary_input_type(s, k)) or "", "0", "0"] for k in range(lib.kiln_model_input_count(model))]
+        inputs = [
+            [text(lib.kiln_model_input(model, k).name) or "", "Input", text(lib.kiln_summary_input_type(s, k)) or "", "0", "0"]
+            for k in range(lib.kiln_model_input_count(model))
+        ]
         for k in range(lib.kiln_summary_layer_count(s)):
             layer = lib.kiln_summary_layer(s, k)
-            rows.append(["  " * layer.depth + (text(layer.name) or ""), text(layer.op) or "", text(layer.type) or "", f"{layer.trainable:,}", f"{layer.fixed:,}"])
+            rows.append(
+                ["  " * layer.depth + (text(layer.name) or ""), text(layer.op) or "", text(layer.type) or "", f"{layer.trainable:,}", f"{layer.fixed:,}"]
+            )
         rows[1:1] = inputs
         trainable, fixed = lib.kiln_summary_trainable(s), lib.kiln_summary_fixed(s)
     return [*table(rows), "", f"Total params: {trainable + fixed:,}", f"Trainable params: {trainable:,}", f"Non-trainable params: {fixed:,}"]

@@ -48,7 +48,7 @@ TO_NUMPY = numpy_types()
 # What the library has in memory in place of ml_dtypes' own, which does not say what the upper bits of the byte are.
 IN_MEMORY = {lib.KILN_INT4: np.dtype(np.int8), lib.KILN_INT2: np.dtype(np.int8)}
 FROM_NUMPY = {dtype: number for number, dtype in TO_NUMPY.items()}
-memory_of = weakref.WeakKeyDictionary()  # of tensors that were made around an array
+memory_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # of tensors that were made around an array
 
 
 def owned(function: Callable[..., int], *arguments: Any) -> Any:

@@ -12,7 +12,7 @@ from ._library import Keep, ffi, lib, options, text
 from .errors import BadArgument, made
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .base import Base
 
 
 def initializers(model: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class Weights(Mapping):
     """What trains, and running statistics, by the names of the file. Reading gives a copy, in the file's type; `weights[name] = array` puts another value of
     the same shape in its place. `roles` tells which train: "trainable", "statistic" or "frozen"."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Base) -> None:
         self._model = model
 
     @property

@@ -70,7 +70,7 @@ static bool set_initializer(struct edit *e, struct model *m, const char *name, c
     if (!old)
         return fail(e->report, KILN_BAD_ARGUMENT, NULL, "the model has no initializer '%s'", name);
     ok = tensor_of_proto(&was, old, &m->external, &scratch, name, e->report);
-    if (ok && (t->kind != TENSOR || t->rank != was.rank || !fits(&was, t)))
+    if (ok && (t->kind != TENSOR || !fits(&was, t)))
         ok = fail(e->report, KILN_BAD_DATA, NULL, "initializer '%s' is %s, the value for it %s", name,
                   tensor_text(&was, need), tensor_text(t, got));
     arena_release(&scratch);

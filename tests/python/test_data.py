@@ -166,6 +166,9 @@ def a_normalisation_stays_with_the_model():
     raw = kiln.Session(m.to_bytes())
     given = (X * 50 + 7 - (X * 50 + 7).mean(0)) / (X * 50 + 7).std(0)
     assert np.allclose(raw.run(None, {"x": given})[0], m.predict(X * 50 + 7), atol=1e-4)
+    again.compile("sgd", metrics=["accuracy"])
+    again.fit(X * 50 + 7, Y, verbose=0)
+    assert again.evaluate(X * 50 + 7, Y, verbose=0)[1] > 0.95
     m.train_on_batch(X * 50 + 7, Y)
     fails(ValueError, "belongs to the first training", m.fit, X, Y, normalize="unit")
 

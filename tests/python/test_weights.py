@@ -75,6 +75,14 @@ def an_export_is_made_trainable():
 
 
 @test
+def a_file_in_training_form_is_run_as_it_is_after_training():
+    body = "(float[N, 2] x) => (float[N, 2] y) <float[2] g = {1, 1}, float[2] b = {0, 0}, float[2] mean = {1, 2}, float[2] var = {4, 4}>"
+    trains = kiln.Model(model(body + " { y, m, v = BatchNormalization<training_mode = 1, epsilon = 0.0>(x, g, b, mean, var) }"))
+    y = trains.predict(np.float32([[3, 2], [5, 6]]))
+    assert np.allclose(y, [[1, 0], [2, 2]]), y
+
+
+@test
 def a_summary_is_text():
     m = compiled()
     text, lines = io.StringIO(), []

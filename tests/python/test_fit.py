@@ -1,5 +1,6 @@
 """Training: what fit, evaluate and single steps give, beside the command's and with the calls of Keras."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import tempfile
 import threading
 import time
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import kiln
@@ -54,6 +56,19 @@ def fit_gives_the_bytes_of_the_command():
         m.fit(data, batch_size=32, epochs=2, validation_split=0.25, verbose=0)
         m.save(f"{folder}/p.onnx")
         assert Path(f"{folder}/p.onnx").read_bytes() == Path(f"{folder}/c.onnx").read_bytes()
+
+
+@test
+def the_readme_runs():
+    readme = PROJECT / "README.md"
+    if not readme.exists():
+        return "it is not here"
+    code = readme.read_text().split("```python\n")[1].split("```")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        code = code.replace("limit=2000", "limit=100").replace('"models/', f'"{PROJECT}/models/').replace("trained.onnx", f"{folder}/trained.onnx")
+        with redirect_stdout(io.StringIO()) as told:
+            exec(code, {})
+        assert Path(f"{folder}/trained.onnx").exists() and told.getvalue().count("Epoch") == 3, told.getvalue()
 
 
 @test

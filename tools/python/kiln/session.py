@@ -118,7 +118,12 @@ class Session:
 
     def _begin(self, **named: Any) -> None:
         wanted = options("kiln_session_options", context=self._context, **named)
-        self._session = made(lib.kiln_session_new, "kiln_session **", lib.kiln_session_free, self._model, wanted)
+        model = self._model  # which must outlive it
+
+        def free(handle: Any, model: Any = model) -> None:
+            lib.kiln_session_free(handle)
+
+        self._session = made(lib.kiln_session_new, "kiln_session **", free, model, wanted)
         self._turn = threading.Lock()
         self._inputs, self._outputs = inputs_of(self._model), outputs_of(self._model)
         self._input = {v.name: (v, ffi.new("char[]", encode(v.name))) for v in self._inputs}

@@ -111,7 +111,11 @@ def load_weights(module: Any, path: str | os.PathLike | bytes, strict: bool = Tr
     """Puts the parameters and the statistics of BatchNormalization that an ONNX file has into a torch.nn.Module, in place.
 
     Shapes are checked before anything changes. With `strict` it is an error (kiln.errors.Mismatch) where the module has parameters that the file does not,
-    or the file some that the module does not; else they are told. A BatchNormalization that was folded into a convolution is missing: export for training."""
+    or the file some that the module does not; else they are told.
+
+    All names are kept by `torch.onnx.export(..., dynamo=True, optimize=False)`, and with dynamo=False by training=TrainingMode.TRAINING and
+    do_constant_folding=False. Of what is exported otherwise a BatchNormalization that was folded into a convolution is missing, and with dynamo=True what is
+    transposed and has no bias behind it."""
     file = File(path)
     modules = dict(module.named_modules()) if hasattr(module, "named_modules") else {}
     missing, wanted = [], []

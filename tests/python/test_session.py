@@ -209,6 +209,24 @@ def a_script_for_onnxruntime_changes_its_import():
 
 
 @test
+def inputs_with_a_value_are_told_apart():
+    import onnxruntime
+
+    proto = model("(float[1] a, float[1] b, float[1] u) => (float[1] y) <float[1] a = {3}> { y = Sub(a, b) }")
+    helper.set_model_props(proto, {"k": "v"})
+    proto.model_version = 3
+    told = []
+    for ort in (onnxruntime, kiln):
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        meta = session.get_modelmeta()
+        names = [[v.name for v in values] for values in (session.get_inputs(), session.get_overridable_initializers())]
+        told.append([*names, meta.graph_name, meta.version, meta.custom_metadata_map])
+    assert told[0] == told[1] and told[0][:2] == [["b", "u"], ["a"]], told
+
+
+@test
 def a_warning_may_be_an_error():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

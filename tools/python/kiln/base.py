@@ -14,9 +14,10 @@ from . import session, summary, values
 from ._library import ffi, lib, text
 from .errors import BadArgument, call, made
 from .history import History
+from .session import initializers
 from .settings import Settings
 from .trainer import Trainer
-from .weights import Weights, initializers, with_initializers
+from .weights import Weights, with_initializers
 
 default_seed = 0
 
@@ -94,12 +95,7 @@ class Base:
 
     @property
     def metadata(self) -> dict[str, str]:
-        key, value = ffi.new("char **"), ffi.new("char **")
-        model, found = self._current(), {}
-        for k in range(lib.kiln_model_metadata_count(model)):
-            lib.kiln_model_metadata(model, k, key, value)
-            found[text(key[0]) or ""] = text(value[0]) or ""
-        return found
+        return session.metadata_of(self._current())
 
     def save(self, path: str | os.PathLike) -> None:
         """As ONNX, text where the name ends in .onnxtxt: everything that is not learned is as it was loaded. The file is replaced whole or not at all."""

@@ -21,11 +21,14 @@ from .trainer import Trainer
 class Compiled(Base):
     def compile(
         self,
-        optimizer: Choice = "adam",
+        optimizer: Choice = "rmsprop",
         loss: Choice | Mapping[str, Choice | None] | Sequence[Choice | None] | None = None,
-        metrics: Choice | Mapping[str, Any] | Sequence[Any] | None = None,
         loss_weights: Mapping[str, float] | Sequence[float] | None = None,
+        metrics: Choice | Mapping[str, Any] | Sequence[Any] | None = None,
         *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
         schedule: Choice | None = None,
         regularizers: Mapping[str, Choice] | None = None,
         activity_regularizers: Mapping[str, Choice] | None = None,
@@ -43,9 +46,9 @@ class Compiled(Base):
         loss_weights may be dicts by the outputs' names, or lists. loss None: by what each output is. The learning rate may be one of kiln.schedules.
         regularizers, activity_regularizers and rate_factors are dicts by shell patterns of parameters, or of nodes. class_axis: the dimension of outputs
         that holds the classes, 0: as the output or the labels tell. exact: only ways that round as a plain sum does. recompute: memory for time. bptt:
-        gradients go back through so many steps of a recurrence. untie: an initializer that several nodes read becomes one for each."""
-        named = dict(locals())
-        del named["self"]
+        gradients go back through so many steps of a recurrence. untie: an initializer that several nodes read becomes one for each. run_eagerly,
+        steps_per_execution and jit_compile are taken, and change nothing."""
+        named = {name: x for name, x in locals().items() if name not in ("self", "run_eagerly", "steps_per_execution", "jit_compile")}
         with self._alone("compile"):
             before = self._settings
             self._settings = Settings(**named, default=False, freeze=before.freeze, train=before.train)

@@ -72,6 +72,37 @@ def open_model(model: Any, context: Any, seconds: float = 0.0, follow_links: str
     return made(lib.kiln_model_open_memory, "kiln_model **", lib.kiln_model_free, memory, len(memory), load)
 
 
+def metadata_of(model: Any) -> dict[str, str]:
+    key, value = ffi.new("char **"), ffi.new("char **")
+    found = {}
+    for k in range(lib.kiln_model_metadata_count(model)):
+        lib.kiln_model_metadata(model, k, key, value)
+        found[text(key[0]) or ""] = text(value[0]) or ""
+    return found
+
+
+def initializers(model: Any) -> dict[str, Any]:
+    """Of a kiln_model: tensors by their names, which belong to it."""
+    name = ffi.new("char **")
+    found = {}
+    for k in range(lib.kiln_model_initializer_count(model)):
+        tensor = lib.kiln_model_initializer(model, k, name)
+        found[text(name[0]) or ""] = tensor
+    return found
+
+
+@dataclass(frozen=True)
+class ModelMeta:
+    """What a file says of itself."""
+
+    producer_name: str
+    graph_name: str
+    domain: str
+    description: str
+    version: int
+    custom_metadata_map: dict[str, str]
+
+
 class SessionOptions:
     """onnxruntime's, as far as they say something here: intra_op_num_threads. Others may be set, and do nothing: results do not depend on them."""
 
@@ -130,11 +161,22 @@ class Session:
         self._output = {v.name: k for k, v in enumerate(self._outputs)}
 
     def get_inputs(self) -> list[Value]:
-        """Those that must be given come first."""
-        return list(self._inputs)
+        """In the order of the file, without those that have a value in it."""
+        given = initializers(self._model)
+        return sorted((v for v in self._inputs if v.name not in given), key=lambda v: v.place)
+
+    def get_overridable_initializers(self) -> list[Value]:
+        """Inputs that have a value in the file, which may be given another one."""
+        given = initializers(self._model)
+        return [v for v in self._inputs if v.name in given]
 
     def get_outputs(self) -> list[Value]:
         return list(self._outputs)
+
+    def get_modelmeta(self) -> ModelMeta:
+        about = lib.kiln_model_about(self._model)
+        producer, graph, domain, doc = (text(t) or "" for t in (about.producer_name, about.graph_name, about.domain, about.doc))
+        return ModelMeta(producer, graph, domain, doc, about.model_version, metadata_of(self._model))
 
     def get_providers(self) -> list[str]:
         return [PROVIDER]

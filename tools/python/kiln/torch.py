@@ -14,7 +14,7 @@ import numpy as np
 from . import session, summary, values
 from ._library import lib, text
 from .errors import BadArgument, Mismatch
-from .weights import initializers
+from .session import initializers
 
 
 class Loaded(NamedTuple):

@@ -8,21 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import values
-from ._library import Keep, ffi, lib, options, text
+from ._library import Keep, lib, options
 from .errors import BadArgument, made
 
 if TYPE_CHECKING:
     from .base import Base
-
-
-def initializers(model: Any) -> dict[str, Any]:
-    """Of a kiln_model: tensors by their names, which belong to it."""
-    name = ffi.new("char **")
-    found = {}
-    for k in range(lib.kiln_model_initializer_count(model)):
-        tensor = lib.kiln_model_initializer(model, k, name)
-        found[text(name[0]) or ""] = tensor
-    return found
 
 
 def with_initializers(model: Any, arrays: Mapping[str, np.ndarray]) -> Any:

@@ -209,7 +209,10 @@ typedef struct kiln_tensor kiln_tensor;
  * NUL. Errors: BAD_ARGUMENT (dtype, rank, a negative dimension, more bytes than can be counted), NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
                                      const void *data, kiln_error *err);
-/* The same around the caller's own memory, without a copy: `bytes` must be what dtype and shape ask for. The memory
+/* Strings of any bytes, NUL as well: element k is a copy of the lengths[k] bytes at strings[k]. Errors: as above. */
+KILN_API kiln_status kiln_tensor_new_strings(kiln_tensor **out, int rank, const int64_t *dims,
+                                             const char *const *strings, const size_t *lengths, kiln_error *err);
+/* A tensor around the caller's own memory, without a copy: `bytes` must be what dtype and shape ask for. The memory
  * must be aligned to its elements, and stay until the tensor is freed; it may be written to between runs. No strings.
  * Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, void *data,

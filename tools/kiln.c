@@ -7,6 +7,9 @@
 static const struct verb *const verbs[] = {
     &verb_inspect, &verb_data,   &verb_run,     &verb_adapt, &verb_init, &verb_train, &verb_eval,
     &verb_predict, &verb_figure, &verb_convert, &verb_bench, &verb_ops,  &verb_test,
+#if defined(HAVE_SERVE)
+    &verb_serve,
+#endif
 };
 
 static void usage(FILE *to)

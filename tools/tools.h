@@ -14,7 +14,8 @@ struct verb {
 };
 
 extern const struct verb verb_eval, verb_figure, verb_init, verb_predict, verb_train;
-extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_test;
+extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_serve,
+    verb_test;
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
@@ -92,6 +93,8 @@ kiln_model *open_filled_model(struct command *c, const char *path, uint64_t seed
  * with an error. */
 kiln_tensor *random_input(struct command *c, const kiln_value_info *input, int64_t batch, uint64_t seed,
                           int32_t stream);
+/* What the model's metadata have under this key, such as "kiln.classes." and the name of an output; NULL. */
+const char *model_metadata_of(const kiln_model *m, const char *prefix, const char *name);
 /* A kiln_write_fn: `user` is a FILE. */
 bool write_file(void *user, const void *bytes, size_t count);
 /* What a profile of the session, or of the trainer where that is NULL, remembers, to a file: a Chrome trace. */

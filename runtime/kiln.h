@@ -13,9 +13,9 @@
  * NULL where there is no such thing. Options are structs, started with their _INIT, which writes down their size: a
  * program that was compiled with fewer fields runs with a later library, and one that sets fields which the library
  * does not know yet is refused. A NULL options pointer means the defaults, which are zeros. Structs that the library
- * hands out are its own, and may have more fields in a later version. Beside the errors that a comment names, any call
- * may end with NO_MEMORY, with LIMIT where a limit of memory or time is set, and with STOPPED where its context has been
- * cancelled.
+ * hands out are its own, and may have more fields in a later version; those in arrays, and those of a program that have
+ * no size, never will. Beside the errors that a comment names, any call may end with NO_MEMORY, with LIMIT where a
+ * limit of memory or time is set, and with STOPPED where its context has been cancelled.
  *
  * Threads. A model, a data set or a context may be used by any number of threads at once. A session or a trainer belongs
  * to one thread at a time. Different objects never share anything that changes, but for what a context is for.
@@ -1337,9 +1337,9 @@ typedef struct kiln_gradient_parameter {
 
 typedef struct kiln_gradients_info {
     int64_t batch;
-    bool recompute;     /* as asked for */
-    bool planned;       /* a step can be planned: the following were measured */
-    int64_t kept;       /* bytes of what lies in memory for the way back, each piece once, */
+    bool recompute; /* as asked for */
+    bool planned;   /* a step can be planned: the following were measured; -1 where only running tells a part of it */
+    int64_t kept;   /* bytes of what lies in memory for the way back, each piece once, */
     int64_t made_again; /* of what does not, and is made again, */
     int64_t step;       /* and of the memory of the whole step, without parameters */
     size_t others;      /* nodes that are not listed: nothing would train by them, and no gradient comes to them */

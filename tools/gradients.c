@@ -106,15 +106,21 @@ static const char *how(const kiln_gradient_kept *k)
     }
 }
 
+/* "12 bytes", or "bytes that only running tells" */
+static void put_bytes(struct sheet *s, int64_t bytes)
+{
+    if (bytes >= 0)
+        page_say(s->out, "%lld ", (long long)bytes);
+    page_say(s->out, bytes < 0 ? "bytes that only running tells" : "bytes");
+}
+
 /* "  keeps x  float[2,3]  24 bytes, kept" */
 static void put_kept(struct sheet *s, int depth, const kiln_gradient_kept *keep, size_t count)
 {
     for (size_t k = 0; k < count; k++) {
         page_say(s->out, "    %*sreads %s  %s  ", 2 * depth, "", keep[k].name, keep[k].type);
-        if (keep[k].bytes < 0)
-            page_say(s->out, "bytes that only running tells, %s\n", how(&keep[k]));
-        else
-            page_say(s->out, "%lld bytes, %s\n", (long long)keep[k].bytes, how(&keep[k]));
+        put_bytes(s, keep[k].bytes);
+        page_say(s->out, ", %s\n", how(&keep[k]));
     }
 }
 
@@ -173,6 +179,13 @@ static void put_ends(struct sheet *s)
     }
 }
 
+static void put_total(struct sheet *s, const char *what, int64_t bytes, const char *more)
+{
+    page_say(s->out, "%-23s", what);
+    put_bytes(s, bytes);
+    page_say(s->out, "%s\n", more);
+}
+
 static void put_totals(struct sheet *s)
 {
     const kiln_gradients_info *i = kiln_gradients_about(s->gradients);
@@ -181,9 +194,10 @@ static void put_totals(struct sheet *s)
         page_say(s->out, "\nNo step can be planned: %s%s%s\n", i->where, *i->where ? ": " : "", i->error);
         return;
     }
-    page_say(s->out, "\nKept for the way back  %lld bytes\n", (long long)i->kept);
-    page_say(s->out, "Made again             %lld bytes\n", (long long)i->made_again);
-    page_say(s->out, "Memory of a step       %lld bytes, parameters left aside\n", (long long)i->step);
+    page_say(s->out, "\n");
+    put_total(s, "Kept for the way back", i->kept, "");
+    put_total(s, "Made again", i->made_again, "");
+    put_total(s, "Memory of a step", i->step, ", parameters left aside");
 }
 
 void put_gradients(struct page *out, const char *file, const kiln_model *model, const kiln_gradients *gradients)

@@ -85,26 +85,28 @@ static const char help[] =
     "have all.\n\n"
     "SIGTERM, SIGINT and SIGHUP end it: what has been asked is still answered.";
 
+static const struct argp_option options[] = {
+    { "host", KEY_HOST, "NAME", 0, "the address that it listens on (127.0.0.1)", 0 },
+    { "port", 'p', "N", 0, "(8000; 0: any that is free, it is said which)", 0 },
+    { "max-batch", KEY_BATCH, "N", 0, "rows of several requests that run together (32)", 0 },
+    { "batch-delay", KEY_DELAY, "MICROSECONDS", 0,
+      "that a request waits for others to run with (0: those that came while the model ran)", 0 },
+    { "threads", 't', "N", 0, "threads that compute (0: one for each CPU)", 0 },
+    { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
+    { "verbose", 'v', NULL, 0, "a line on stderr for each request", 0 },
+    { "connections", KEY_CONNECTIONS, "N", 0, "at once (512)", 1 },
+    { "queue", KEY_QUEUE, "N", 0, "requests that may wait for a model, others get 503 (256)", 1 },
+    { "max-body", KEY_BODY, "MIB", 0, "of a request, a larger one gets 413 (64)", 1 },
+    { "timeout", KEY_TIMEOUT, "S", 0,
+      "that a client may take to send a request, to take its answer, or between them (30)", 1 },
+    { "stop-seconds", KEY_STOP, "S", 0, "that requests have to be answered when the server stops (10)", 1 },
+    { 0 },
+};
+
+static const struct argp argp = { options, parse_option, "MODEL...", help, limits_options, NULL, NULL };
+
 static int run(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        { "host", KEY_HOST, "NAME", 0, "the address that it listens on (127.0.0.1)", 0 },
-        { "port", 'p', "N", 0, "(8000; 0: any that is free, it is said which)", 0 },
-        { "max-batch", KEY_BATCH, "N", 0, "rows of several requests that run together (32)", 0 },
-        { "batch-delay", KEY_DELAY, "MICROSECONDS", 0,
-          "that a request waits for others to run with (0: those that came while the model ran)", 0 },
-        { "threads", 't', "N", 0, "threads that compute (0: one for each CPU)", 0 },
-        { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
-        { "verbose", 'v', NULL, 0, "a line on stderr for each request", 0 },
-        { "connections", KEY_CONNECTIONS, "N", 0, "at once (512)", 1 },
-        { "queue", KEY_QUEUE, "N", 0, "requests that may wait for a model, others get 503 (256)", 1 },
-        { "max-body", KEY_BODY, "MIB", 0, "of a request, a larger one gets 413 (64)", 1 },
-        { "timeout", KEY_TIMEOUT, "S", 0,
-          "that a client may take to send a request, to take its answer, or between them (30)", 1 },
-        { "stop-seconds", KEY_STOP, "S", 0, "that requests have to be answered when the server stops (10)", 1 },
-        { 0 },
-    };
-    const struct argp argp = { options, parse_option, "MODEL...", help, limits_options, NULL, NULL };
     static struct serve_options o = {
         .host = "127.0.0.1",
         .port = 8000,
@@ -123,4 +125,14 @@ static int run(int argc, char **argv)
     return server_run(&s, &o);
 }
 
-const struct verb verb_serve = { "serve", "answer requests over HTTP", run };
+const struct verb verb_serve = {
+    "serve",
+    "answer requests over HTTP",
+    run,
+    &argp,
+    "A page at http://127.0.0.1:8000/, and what programs ask:\n"
+    "    kiln serve digits=trained.onnx\n"
+    "    curl http://127.0.0.1:8000/v2/models/digits\n"
+    "On another port, with up to 64 samples of several requests in one run:\n"
+    "    kiln serve --port 9000 --max-batch 64 --batch-delay 500 trained.onnx\n",
+};

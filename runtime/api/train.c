@@ -563,6 +563,8 @@ kiln_status kiln_trainer_plan(kiln_trainer *trainer, int64_t batch, kiln_write_f
     trainer->predicted = false;
     api_write_begin(&w, &trainer->trainer->budget, trainer->context);
     p = trainer_plan(trainer->trainer, batch, &w.report);
+    if (p && trainer->trainer->sizes)
+        text_printf(&w.text, "sizes that only running tells are as if every input were 1\n");
     if (p)
         program_describe(&w.text, p);
     return api_write_end(&w, p, write, user, err);

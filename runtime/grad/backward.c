@@ -166,6 +166,8 @@ bool backward_error(struct backward *b, const char *format, ...)
 
 bool carries_gradient(const struct tensor *type)
 {
+    if (type->kind == TENSOR && type->dtype == UNDEFINED)
+        return true;
     return (type->kind == TENSOR || type->kind == SEQUENCE || type->kind == OPTIONAL) && dtype_is_float(type->dtype) &&
            !dtype_is_small(type->dtype);
 }
@@ -233,8 +235,8 @@ static bool differentiate(struct backward *b, const struct node *n)
         needed |= wants(b, k);
     if (!flows || !needed)
         return true;
-    for (int k = 0; k < n->inputs; k++)
-        if (n->in[k] && type_in(b, k)->kind == TENSOR && !tensor_known(type_in(b, k)))
+    for (int k = 0; k < n->inputs + n->captured; k++)
+        if (n->in[k] && type_in(b, k)->kind == TENSOR && !tensor_known(type_in(b, k)) && (k < n->inputs || wants(b, k)))
             return backward_error(b, "input %d has a size that only running can tell: no gradient can be planned", k);
     if (is_stopped(b, n))
         return false;

@@ -17,7 +17,8 @@ struct backward {
     const struct node *node; /* the one being differentiated */
 };
 
-/* May a gradient flow through values of this type: tensors of floats that are computed with, what holds such? */
+/* May a gradient flow through values of this type: tensors of floats that are computed with, what holds such? Of what planning does not
+ * know it may, so that it is refused and not left out. */
 bool carries_gradient(const struct tensor *type);
 
 /* A copy of a subgraph of the node, which the graph of gradients owns. NULL with an error. */

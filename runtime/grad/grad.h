@@ -4,7 +4,7 @@
 #define KILN_GRAD_GRAD_H
 
 #include "ops/op.h"
-#include "plan/program.h"
+#include "plan/found.h"
 
 struct grad_request {
     struct graph *graph;
@@ -28,9 +28,12 @@ bool grad_build(const struct grad_request *q, const struct plan_context *c);
 /* A graph of the gradients that a node with OP_DIFFERENTIATES asks for: the formal inputs and the captured values are its
  * subgraph's, the outputs are those of the node that are wanted. types[k] are of the node's inputs, captured ones too, with
  * data where that is the same in each run; `around` is the node's graph, or a copy of it. In `arena`, and released by whoever
- * asks for it. NULL with an error, also where no gradient flows. */
+ * asks for it. NULL with an error, also where no gradient flows.
+ *
+ * `found` has the sizes of the subgraph that only running tells, and what of it the graph has as inputs behind the node's
+ * (found_is_input); NULL: none are known. *open is set then, where some are needed, and no error is told. */
 struct graph *grad_of_node(const struct node *n, const struct tensor *const *types, struct graph *around,
-                           struct arena *arena, const struct plan_context *c);
+                           const struct found *found, bool *open, struct arena *arena, const struct plan_context *c);
 /* Puts such graphs in place of all these nodes, so that gradients can be taken of what they make. `given`, by value id:
  * what comes from outside. */
 bool grad_expand(struct graph *g, const struct tensor *given, const bool *content, const struct plan_context *c);

@@ -92,7 +92,12 @@ bool iterations_keep_type(struct way *w, int k)
     const struct tensor *after = &w->types[w->outputs[1 + k]->id];
     char text[2][TYPE_TEXT];
 
-    return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after) && tensor_known(after)) ||
+    if (after->kind == TENSOR && (after->dtype == UNDEFINED || !tensor_known(after)))
+        return backward_error(w->b,
+                              "only running tells the size of what its body makes of carried value %d: a gradient must "
+                              "know it before",
+                              k);
+    return (before->kind == TENSOR && before->dtype != STRING && same_type(before, after)) ||
            backward_error(w->b, "carried value %d is %s, the body makes it %s: a gradient needs tensors of one shape",
                           k, tensor_text(before, text[0]), tensor_text(after, text[1]));
 }

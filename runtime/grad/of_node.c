@@ -32,7 +32,7 @@ static bool give_types(struct asked *a, const struct tensor *const *types)
     if (!a->given || !a->content)
         return false;
     for (size_t k = 0; k < g->input_count; k++)
-        a->given[g->inputs[k]->id] = *types[k];
+        a->given[g->inputs[k]->id] = k < (size_t)n->inputs ? *types[k] : g->inputs[k]->type;
     for (size_t c = 0; c < g->capture_count; c++)
         for (int k = n->inputs; k < n->inputs + n->captured; k++)
             if (n->in[k]->id == g->captures[c].outer->id)
@@ -105,20 +105,23 @@ static struct graph *copy(const struct node *n, struct graph *around, struct are
 }
 
 struct graph *grad_of_node(const struct node *n, const struct tensor *const *types, struct graph *around,
-                           struct arena *arena, const struct plan_context *c)
+                           const struct found *found, bool *open, struct arena *arena, const struct plan_context *c)
 {
     struct arena scratch = { .budget = c->budget };
     struct asked a = { .node = n, .graph = copy(n, around, arena, c->report), .c = c, .scratch = &scratch };
     struct program *known = NULL;
     const size_t values = a.graph ? a.graph->value_count : 0;
-    bool ok = a.graph && give_types(&a, types) && grad_expand(a.graph, a.given, a.content, c);
+    bool ok = a.graph && (!found || found_put(found, a.graph)) && give_types(&a, types) &&
+              grad_expand(a.graph, a.given, a.content, c);
 
     ok = ok && grad_spell_out(a.graph, a.given, a.content, values, c); /* what was put in is differentiated again */
     ok = ok && give_types(&a, types);
 
     if (ok)
         known = plan_types(a.graph, a.given, a.content, c);
-    ok = known && build(&a, known->types);
+    if (known && open && !found && found_open(known))
+        ok = !(*open = true);
+    ok = known && ok && build(&a, known->types);
     program_free(known);
     arena_release(&scratch);
     if (ok)
@@ -154,11 +157,15 @@ static bool replace(struct graph *g, struct node *n, const struct program *known
     const struct tensor **types = emit_alloc(&e, (size_t)count * sizeof *types);
     struct value **out = emit_alloc(&e, (size_t)n->slots * sizeof *out);
     struct graph *made;
-    bool ok = types && out;
+    char where[WHERE_TEXT];
+    bool ok = types && out, open = false;
 
     for (int k = 0; k < count && ok; k++)
         types[k] = &known->types[n->in[k]->id];
-    made = ok ? grad_of_node(n, types, g, g->arena, c) : NULL;
+    made = ok ? grad_of_node(n, types, g, NULL, &open, g->arena, c) : NULL;
+    if (open)
+        return fail(c->report, KILN_UNSUPPORTED, node_where(n, where),
+                    "no gradient goes through a gradient of what has sizes that only running tells");
     ok = made && graph_take(g, made, n->in, out);
     graph_release(made);
     if (!ok)

@@ -69,6 +69,7 @@ struct value {
     bool is_input;                    /* with an initializer too: a default that the caller may override */
     bool trains;                      /* changes from step to step: never folded */
     struct known known;               /* of what a node makes; ops/rank.h tells of all */
+    const struct tensor *found;       /* what running has told where planning cannot (plan/found.h); NULL */
     bool has_type;                    /* `type` is what the file declares; dimensions may be UNKNOWN */
     struct tensor type;
     const char *const *dim_names; /* for each dimension its symbol or NULL; NULL where there are none */

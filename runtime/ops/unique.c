@@ -5,13 +5,19 @@
  *
  * Slices are compared by their first elements that differ; as numpy does, NaN is equal to itself and comes last, complex
  * numbers are compared by their real parts first; strings are by their bytes. Of those that are the same, such as 0 and
- * -0, the first one is taken. How many there are only running can tell. */
+ * -0, the first one is taken. How many there are only running can tell.
+ *
+ * Y is made of those that come first, which get its gradient; that of all others is zero:
+ *
+ *   dX[k] = first[k] ? dY[inverse_indices[k]] : 0 */
+#include "ops/move.h"
 #include "ops/ordered.h"
 #include "ops/rank.h"
 #include "tensor/half.h"
+#include <stdio.h>
 #include <string.h>
 
-enum { Y, INDICES, INVERSE, COUNTS }; /* outputs */
+enum { Y, INDICES, INVERSE, COUNTS, FIRST }; /* outputs; FIRST is hidden: which slices of the input come first */
 
 struct unique {
     bool whole; /* the flattened input */
@@ -77,7 +83,8 @@ static bool infer(struct infer *i)
         dims[wrap_axis(a->axis, x->rank)] = UNKNOWN;
     }
     return set_out(i, Y, x->dtype, a->whole ? 1 : x->rank, dims) && set_out(i, INDICES, I64, 1, &unknown) &&
-           set_out(i, INVERSE, I64, 1, &s.n) && set_out(i, COUNTS, I64, 1, &unknown);
+           set_out(i, INVERSE, I64, 1, &s.n) && set_out(i, COUNTS, I64, 1, &unknown) &&
+           set_out(i, FIRST, BOOL, 1, &s.n);
 }
 
 /* -- compare -- */
@@ -259,6 +266,8 @@ static bool put_all(struct step *s, const struct unique *a, const struct compari
         memcpy(s->out[INDICES]->data, g->first, (size_t)g->count * sizeof *g->first);
     if (s->out[INVERSE] && c->s.n)
         memcpy(s->out[INVERSE]->data, g->of, (size_t)c->s.n * sizeof *g->of);
+    for (int64_t k = 0; k < c->s.n && s->out[FIRST]; k++)
+        ((uint8_t *)s->out[FIRST]->data)[k] = g->first[g->of[k]] == k;
     counts = s->out[COUNTS] ? s->out[COUNTS]->data : NULL;
     for (int64_t k = 0; k < g->count && counts; k++)
         counts[k] = 0;
@@ -278,12 +287,58 @@ static bool run(struct step *s)
     return !find_groups(s, &c, a->unsorted, &g) || put_all(s, a, &c, &g);
 }
 
+/* -- differentiate -- */
+
+static bool gradient(struct backward *b)
+{
+    const struct unique *a = attrs_of(b);
+    const struct tensor *x = type_in(b, 0);
+    struct emitter *e = emitter_of(b);
+    struct value *inverse = forward_out(b, INVERSE), *first = forward_out(b, FIRST), *dx;
+    const int rank = a->whole ? 1 : x->rank, axis = a->whole ? 0 : wrap_axis(a->axis, x->rank);
+    int64_t dims[MAX_RANK];
+    char attrs[32];
+
+    dims[0] = a->whole ? tensor_count(x) : x->dims[axis];
+    for (int d = 1; d < rank - axis; d++)
+        dims[d] = 1;
+    snprintf(attrs, sizeof attrs, "axis=%d", axis);
+    dx = emit(e, "Where", "", 3, emit_reshape(e, first, rank - axis, dims),
+              emit(e, "Gather", attrs, 2, upstream(b, Y), inverse), emit_scalar(e, x->dtype, 0));
+    give(b, 0, a->whole ? emit_reshape(e, dx, x->rank, x->dims) : dx);
+    return backward_ok(b);
+}
+
+/* What comes first, of what the standard has. */
+static bool plain(struct emitter *e, const struct node *n, const struct tensor *const *in, struct value **out)
+{
+    const struct unique *a = n->attrs;
+    struct value *made[FIRST], *ones;
+    struct slices s;
+    char attrs[64];
+
+    slices_of(a, in[0], &s);
+    snprintf(attrs, sizeof attrs, a->whole ? "sorted=%d" : "sorted=%d axis=%lld", !a->unsorted, (long long)a->axis);
+    if (!emit_many(e, "Unique", attrs, FIRST, made, 1, n->in))
+        return false;
+    for (int k = 0; k < FIRST; k++)
+        out[k] = made[k];
+    ones = emit(e, "Add", "", 2, emit(e, "Sub", "", 2, made[INDICES], made[INDICES]), emit_scalar(e, I64, 1));
+    out[FIRST] =
+        emit_cast(e, emit(e, "ScatterElements", "", 3, emit_zeros(e, I64, 1, &s.n), made[INDICES], ones), BOOL);
+    return !e->failed;
+}
+
 /* -- test -- */
 
 static const struct op_case cases[] = {
     { "f32[1,3]", "axis=0", "f32[1,3] i64[1] i64[1] i64[1]", 0 },
     { "f32[6]{2,1,1,3,4,3}", "", "f32[4] i64[4] i64[6] i64[4]", 0 },
     { "f64[2,3]{2,1,1,3,4,3}", "sorted=0", "f64[4] i64[4] i64[6] i64[4]", 0 },
+    { "f64[2,3]~", "", "f64[6]", 1 },
+    { "f64[2,4,2]~", "axis=1 sorted=0", "f64[2,4,2] - i64[4]", 1 },
+    { "f32[4,3]~", "axis=-2", "f32[4,3] i64[4] - i64[4]", 1 },
+    { "f64[]", "", "f64[1]", 1 },
     { "f32[2,4,2]{1,1,0,1,2,1,0,1,1,1,0,1,2,1,0,1}", "axis=1", "f32[2,3,2] i64[3] i64[4] i64[3]", 0 },
     { "i64[3,3]{1,0,0,1,0,0,2,3,4}", "axis=-2 sorted=0", "i64[2,3] - i64[3]", 0 },
     { "str[4]", "", "str[1] - - i64[1]", 0 },
@@ -306,7 +361,7 @@ static const struct op_case cases_28[] = {
     {                                                                                                                  \
         .since = version, .signature = "T X -> T Y, I indices?, I inverse_indices?, I counts?",                        \
         .types = "T: " list "; I: i64", .attrs_size = sizeof(struct unique), .parse = parse, .rank = rank,             \
-        .infer = infer, .run = run, .no_gradient = "how many are left is only known while running", .cases = tests     \
+        .infer = infer, .run = run, .gradient = gradient, .plain = plain, .hidden = 1, .cases = tests                  \
     }
 
 const struct op op_unique = {

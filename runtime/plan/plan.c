@@ -192,6 +192,26 @@ static bool add_next_state(struct planner *p, const struct infer *i, int out)
     return true;
 }
 
+/* What running has told of outputs where planning cannot: it is taken for granted, and the node will see to it that it holds
+ * when it is run. */
+static void take_found(struct infer *i)
+{
+    for (int k = 0; k < i->node->slots; k++) {
+        const struct tensor *found = i->out[k] ? i->node->out[k]->found : NULL;
+
+        if (!found)
+            continue;
+        if (i->out[k]->kind == TENSOR && !tensor_known(i->out[k])) {
+            *i->out[k] = *found;
+            i->out[k]->data = NULL;
+        }
+        if (found->data && !i->out[k]->data && same_type(found, i->out[k])) {
+            i->out[k]->data = found->data;
+            i->known[k] = true;
+        }
+    }
+}
+
 /* Gives the outputs of a node that has answered their places: known, a view, in the arena, or told by running. */
 static bool give_places(struct planner *p, struct infer *i)
 {
@@ -280,6 +300,7 @@ static bool plan_node(struct planner *p, const struct node *n)
             fail(p->c->report, KILN_BAD_MODEL, node_where(n, where), "the shapes of its inputs do not fit");
         return false;
     }
+    take_found(&i);
     if (!give_places(p, &i))
         return false;
     p->program->done[n->id] = true;

@@ -1,7 +1,6 @@
-#include "run/frame.h"
 #include "base/random.h"
-#include "grad/grad.h"
 #include "plan/given.h"
+#include "run/frame_own.h"
 #include "run/profile.h"
 #include "run/slices.h"
 #include <string.h>
@@ -40,45 +39,6 @@ struct bound {
     uint64_t used; /* the run that met it last */
     bool dead;
 };
-
-struct frame {
-    struct engine *engine;
-    const struct graph *graph;
-    struct made *made; /* holds the graph, where it was made for the frame; else NULL */
-    struct arena arena;
-    struct pool *pool;     /* the engine's, or of one thread */
-    struct passes *passes; /* of a session's own frame; else NULL */
-    bool nested;           /* of a subgraph: what follows is set by each call */
-    uint64_t seed;         /* of random numbers */
-    uint64_t calls;        /* in the present run of the frame around it, which is its run number `around` */
-    uint64_t around;
-    bool *known; /* by value id: captured content that planning may look at, as it is the same in every run */
-    struct tensor *tensors;  /* by value id */
-    struct frame **children; /* by node id and subgraph */
-    struct heap heap;
-    struct bound *bounds;
-    struct bound *entered;      /* whose places the tensors have, if it is the only segment */
-    struct bound *first, *last; /* of the latest run */
-    size_t bound_count;
-    uint64_t clock;
-};
-
-/* A graph of gradients. */
-struct made {
-    struct graph *graph;
-    struct arena arena;
-};
-
-static void made_free(struct made *m)
-{
-    if (!m)
-        return;
-    graph_release(m->graph);
-    arena_release(&m->arena);
-    budget_free(m->arena.budget, m);
-}
-
-enum { CHILDREN = 2 }; /* subgraphs that a node may have: then and else */
 
 struct frame *frame_new(struct engine *e, const struct graph *g, struct report *r)
 {
@@ -136,13 +96,20 @@ void frame_free(struct frame *f)
         frame_free(f->children[k]);
     heap_reset(&f->heap);
     arena_release(&f->arena);
-    made_free(f->made);
+    frame_made_free(f->made);
     budget_free(f->engine->budget, f);
 }
 
 void frame_run_alone(struct frame *f, struct pool *pool)
 {
     f->pool = pool;
+}
+
+void frame_within(struct frame *f, struct pool *pool, uint64_t seed)
+{
+    f->nested = true;
+    f->pool = pool;
+    f->seed = seed;
 }
 
 void frame_set(struct frame *f, const struct value *v, const struct tensor *t)
@@ -214,6 +181,12 @@ static void evict(struct frame *f)
     for (const struct bound *b = f->bounds; b; b = b->next)
         latest += b->used == f->clock;
     while (f->bound_count > MAX_BOUND + latest && drop_oldest(f))
+        ;
+}
+
+void frame_keep_latest(struct frame *f)
+{
+    while (drop_oldest(f))
         ;
 }
 
@@ -441,8 +414,7 @@ static struct bound *plan_next(struct frame *f, struct bound *before, struct rep
     b = plan_and_bind(f, before, &first);
     if (b)
         return b;
-    while (drop_oldest(f))
-        ;
+    frame_keep_latest(f);
     return plan_and_bind(f, before, r);
 }
 
@@ -593,10 +565,16 @@ bool step_error(struct step *s, const char *format, ...)
 
 bool step_alloc(struct step *s, int out, enum dtype dtype, int rank, const int64_t *dims)
 {
-    struct tensor *t = s->out[out];
+    struct tensor *t = s->out[out], got = { 0 };
+    char text[2][TYPE_TEXT];
 
     if (!t)
         return true;
+    if (tensor_known(t) && t->data) { /* it was told before (plan/found.h) */
+        tensor_shape(&got, dtype, rank, dims);
+        return same_type(&got, t) || step_error(s, "output %d is %s, was planned as %s", out,
+                                                tensor_text(&got, text[0]), tensor_text(t, text[1]));
+    }
     if (!tensor_shape(t, dtype, rank, dims))
         return step_error(s, "output %d would have more bytes than can be counted", out);
     t->data = heap_alloc(s->heap, (size_t)tensor_bytes(t), s->report);
@@ -621,8 +599,7 @@ static void seed_call(const struct frame *f, struct frame *child)
     child->calls++;
 }
 
-/* Where the frame of a subgraph is kept. */
-static struct frame **place_of_child(struct step *s, int g)
+struct frame **frame_child(struct step *s, int g)
 {
     if (s->frame && g >= 0 && g < CHILDREN)
         return &s->frame->children[CHILDREN * s->node->id + g];
@@ -632,7 +609,7 @@ static struct frame **place_of_child(struct step *s, int g)
 
 static struct frame *child_of(struct step *s, int g)
 {
-    struct frame *f = s->frame, **child = place_of_child(s, g);
+    struct frame *f = s->frame, **child = frame_child(s, g);
 
     if (!child)
         return NULL;
@@ -645,8 +622,12 @@ static struct frame *child_of(struct step *s, int g)
     return *child;
 }
 
-/* Runs a subgraph whose seed is set. */
-static bool call(struct step *s, struct frame *child, const struct tensor *const *inputs, struct tensor *outputs)
+bool frame_knows(const struct frame *f, int id)
+{
+    return f->last->program->types[id].data;
+}
+
+bool frame_call(struct step *s, struct frame *child, const struct tensor *const *inputs, struct tensor *outputs)
 {
     struct frame *f = s->frame;
     const struct graph *sub = child->graph;
@@ -657,7 +638,7 @@ static bool call(struct step *s, struct frame *child, const struct tensor *const
         const int outer = sub->captures[k].outer->id;
 
         frame_set(child, sub->captures[k].inner, &f->tensors[outer]);
-        child->known[sub->captures[k].inner->id] = f->last->program->types[outer].data;
+        child->known[sub->captures[k].inner->id] = frame_knows(f, outer);
     }
     if (!budget_in_time(f->engine->budget, sub->path, s->report)) /* a loop of nothing has no nodes to stop between */
         return false;
@@ -675,83 +656,5 @@ bool step_call(struct step *s, int g, const struct tensor *const *inputs, struct
     if (!child)
         return false;
     seed_call(s->frame, child);
-    return call(s, child, inputs, outputs);
-}
-
-/* -- gradients -- */
-
-/* Is it for the types that the inputs have now? What is captured follows from them, or is the same each time, or its own
- * program tells. */
-static bool gradient_fits(const struct frame *child, const struct step *s)
-{
-    const struct graph *g = child->graph;
-
-    for (size_t k = 0; k < g->input_count; k++)
-        if (!same_type(&child->tensors[g->inputs[k]->id], s->in[k]))
-            return false;
-    for (size_t k = 0; k < g->capture_count; k++)
-        if (!same_type(&child->tensors[g->captures[k].inner->id], &s->frame->tensors[g->captures[k].outer->id]))
-            return false;
-    return true;
-}
-
-static struct frame *gradient_frame(struct step *s)
-{
-    struct engine *e = s->frame->engine;
-    const struct node *n = s->node;
-    const struct plan_context c = engine_context(e, s->report);
-    struct made *m = budget_zalloc(e->budget, 1, sizeof *m, s->report);
-    const size_t count = (size_t)(n->inputs + n->captured);
-    const struct tensor **types;
-    struct tensor *in;
-    struct frame *child = NULL;
-
-    if (!m)
-        return NULL;
-    m->arena.budget = e->budget;
-    in = arena_array(&m->arena, count, sizeof *in, s->report);
-    types = arena_array(&m->arena, count, sizeof *types, s->report);
-    for (size_t k = 0; in && types && k < count; k++) {
-        types[k] = &in[k];
-        in[k] = *s->in[k];
-        if (!value_constant(n->in[k]))
-            in[k].data = NULL;
-    }
-    m->graph = in && types ? grad_of_node(n, types, n->graph, &m->arena, &c) : NULL;
-    child = m->graph ? frame_new(e, m->graph, s->report) : NULL;
-    if (child)
-        child->made = m;
-    else
-        made_free(m);
-    return child;
-}
-
-/* Its random numbers are those that are drawn around it. */
-bool step_gradient(struct step *s, const struct tensor *const *inputs, struct tensor *outputs)
-{
-    struct frame *f = s->frame, **place = place_of_child(s, 0), *child;
-    size_t at = 0;
-
-    if (!place)
-        return false;
-    if (*place && !gradient_fits(*place, s)) {
-        frame_free(*place);
-        *place = NULL;
-    }
-    if (!*place)
-        *place = gradient_frame(s);
-    child = *place;
-    if (!child)
-        return false;
-    child->nested = true;
-    child->pool = f->pool;
-    child->seed = f->nested ? f->seed : f->engine->seed;
-    if (!call(s, child, inputs, outputs))
-        return false;
-    for (int k = s->node->slots; k-- > 0;) /* from the last on, as they move up */
-        at += s->node->out[k] != NULL;
-    for (int k = s->node->slots; k-- > 0;)
-        if (s->node->out[k])
-            outputs[k] = outputs[--at];
-    return true;
+    return frame_call(s, child, inputs, outputs);
 }

@@ -16,6 +16,8 @@ struct frame *frame_new_main(struct engine *e, const struct graph *g, struct pas
 void frame_free(struct frame *f);
 /* From the start on: its nodes run on `pool`, of one thread, so that several frames can run at once. */
 void frame_run_alone(struct frame *f, struct pool *pool);
+/* It is part of what runs on this pool, and draws the random numbers that come of this seed. */
+void frame_within(struct frame *f, struct pool *pool, uint64_t seed);
 /* Runs `p`, which must outlive the frame, for the types that it was planned for. */
 bool frame_adopt(struct frame *f, const struct program *p, struct report *r);
 
@@ -33,6 +35,8 @@ bool frame_run(struct frame *f, struct report *r);
 /* Takes staged next values (running statistics) over into the memory of what they replace. After a whole step, never
  * before. */
 void frame_commit(struct frame *f);
+/* Gives back what is kept of other shapes than those of the latest run. */
+void frame_keep_latest(struct frame *f);
 /* Will the next run find a program that fits what is set now? */
 bool frame_is_planned(const struct frame *f);
 /* The program that the first segment ran last; NULL before the first run. */

@@ -73,10 +73,15 @@ static uint64_t add_fingerprint(uint64_t sum, const struct tensor *t)
     return sum;
 }
 
+/* What is told of it, too: where a graph was given up another one's nodes may lie. */
 static uint64_t fingerprint_of(const struct step *s)
 {
     uint64_t sum = 0xcbf29ce484222325;
 
+    sum = (sum ^ (uintptr_t)s->node->op_name) * 0x100000001b3;
+    sum = (sum ^ (uint64_t)node_origin(s->node)->index) * 0x100000001b3;
+    for (const char *c = s->node->graph->path; *c; c++)
+        sum = (sum ^ (uint64_t)*c) * 0x100000001b3;
     for (int k = 0; k < s->node->inputs; k++)
         sum = add_fingerprint(sum, s->in[k]);
     for (int k = 0; k < s->node->slots; k++)
@@ -127,7 +132,7 @@ static const char *copy(struct profile *p, const char *s)
 }
 
 struct met_key {
-    uint64_t node, fingerprint; /* its address; of the shapes */
+    uint64_t node, fingerprint; /* its address; of what is told of it, and of the shapes */
 };
 
 /* Its place in p->met, or -1 where there is no memory. */

@@ -269,7 +269,34 @@ static bool add_others(struct settling *s, struct arena *arena, struct report *r
     return true;
 }
 
-bool kept_settle(struct kept *k, const struct program *p, struct arena *arena, struct report *r)
+/* Sizes are those of one batch, where any other may have others. What Kiln has made of a value whose size varies may vary. */
+static bool forget_sizes(struct kept *k, const struct graph *g, const struct tensor *types, size_t told,
+                         struct arena *scratch, struct report *r)
+{
+    bool *varies = arena_array(scratch, g->value_count, sizeof *varies, r);
+
+    for (size_t v = 0; varies && v < told; v++)
+        varies[v] = types[v].kind == TENSOR && types[v].rank > 0 && !tensor_known(&types[v]);
+    for (size_t n = 0; varies && n < g->node_count; n++)
+        for (int o = 0; o < g->nodes[n]->slots; o++)
+            for (int i = 0; g->nodes[n]->out[o] && i < g->nodes[n]->inputs; i++)
+                if (g->nodes[n]->in[i] && (size_t)g->nodes[n]->out[o]->id >= told)
+                    varies[g->nodes[n]->out[o]->id] |= varies[g->nodes[n]->in[i]->id];
+    for (size_t v = 0; varies && v < k->count; v++) {
+        struct kept_value *at = &k->at[v];
+        const struct tensor *type = (size_t)at->value->id < told ? &types[at->value->id] : NULL;
+
+        if (!varies[at->value->id])
+            continue;
+        at->bytes = k->bytes = k->again = k->arena = -1;
+        for (int d = 0; d < at->type.rank; d++)
+            at->type.dims[d] = type && type->rank == at->type.rank ? type->dims[d] : UNKNOWN;
+    }
+    return varies;
+}
+
+bool kept_settle(struct kept *k, const struct program *p, const struct tensor *types, size_t told, struct arena *arena,
+                 struct report *r)
 {
     const size_t values = p->graph->value_count;
     struct arena scratch = { .budget = arena->budget };
@@ -286,6 +313,8 @@ bool kept_settle(struct kept *k, const struct program *p, struct arena *arena, s
             settle(&s, &k->at[i]);
         ok = add_others(&s, arena, r);
         k->arena = p->arena_bytes;
+        if (ok && types)
+            ok = forget_sizes(k, p->graph, types, told, &scratch, r);
         k->settled = ok;
     }
     arena_release(&scratch);

@@ -28,7 +28,7 @@ struct kept {
     bool *forward; /* by value id: the forward part makes it */
     size_t values;
     int64_t bytes, again; /* of all that is kept, each piece of memory once; of all that is made again */
-    int64_t arena;        /* bytes of the whole step */
+    int64_t arena;        /* bytes of the whole step; all three -1 where only running tells a part of them */
     bool settled;
 };
 
@@ -36,7 +36,9 @@ struct kept {
  * Memory is the arena's. NULL with an error. */
 struct kept *kept_find(const struct grad_request *q, const struct forward_part *f, struct arena *arena,
                        struct report *r);
-/* Tells what has become of that, by the program of the step. */
-bool kept_settle(struct kept *k, const struct program *p, struct arena *arena, struct report *r);
+/* Tells what has become of that, by the program of the step. types[id], of the first `told` values, where
+ * what is UNKNOWN only running tells; NULL: nothing is. */
+bool kept_settle(struct kept *k, const struct program *p, const struct tensor *types, size_t told, struct arena *arena,
+                 struct report *r);
 
 #endif

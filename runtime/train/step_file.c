@@ -385,7 +385,7 @@ static struct model *write(struct trainer *t, enum purpose purpose, int64_t batc
     }
     f.arena.budget = &t->budget;
     map_init(&f.taken, &t->budget);
-    f.p = training_program_new(t, purpose, batch, r);
+    f.p = training_program_new(t, purpose, batch, NULL, NULL, r);
     f.model = f.p ? trainer_export(t, r) : NULL;
     ok = f.model && (purpose == TO_WRITE || check_states(&f)) && begin(&f) &&
          (purpose == TO_WRITE ? write_plain(&f) : write_described(&f));

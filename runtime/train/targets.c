@@ -1,5 +1,7 @@
 #include "train/targets.h"
+#include "plan/found.h"
 #include "plan/samples_first.h"
+#include "train/as_ones.h"
 #include "train/batch_size.h"
 #include "train/class_axis.h"
 #include "train/decided.h"
@@ -41,6 +43,29 @@ bool targets_find(struct trainer *t, const struct trainer_options *o, struct rep
 }
 
 /* -- what they are compared with -- */
+
+/* Where only running tells sizes on the way, the output's type is what it is for a sample of ones, if that leaves nothing open; else
+ * what the file says of it, if that leaves nothing open but the samples: a step will show. */
+static struct tensor type_of_output(struct trainer *t, const struct program *p, const struct value *output)
+{
+    struct tensor type = p->types[output->id];
+    struct report quiet = { 0 };
+    struct arena scratch = { .budget = &t->budget };
+    const struct tensor *types = NULL;
+
+    if (!found_open(p) || tensor_known(&type))
+        return type;
+    types = as_ones_types(&t->engine, t->model->graph, t->x, &scratch, &quiet);
+    if (types && types[output->id].kind == TENSOR && types[output->id].dtype != UNDEFINED &&
+        tensor_known(&types[output->id])) {
+        type = types[output->id];
+    } else if (output->has_type && output->type.rank >= 1) {
+        type = output->type;
+        type.dims[0] = type.dims[0] < 0 ? 1 : type.dims[0];
+    }
+    arena_release(&scratch);
+    return type;
+}
 
 /* The first node whose result planning does not know is what one cannot train through. */
 static bool fail_unknown(const struct trainer *t, const struct program *p, const struct value *output, struct report *r)
@@ -110,7 +135,7 @@ static bool choose_loss(struct trainer *t, size_t k, const struct target_options
                         struct report *r)
 {
     struct target *to = &t->targets[k];
-    struct tensor out = types->types[to->output->id];
+    struct tensor out = type_of_output(t, types, to->output);
     const char *loss = o->loss ? o->loss : decided_once(t->model, DECIDED_LOSS, to->output->name);
     const struct loss_data data = { o->form, o->classes, o->labels };
     struct target_options known = *o;

@@ -7,18 +7,16 @@
 #include "train/measure.h"
 #include "train/penalty.h"
 #include "train/prepare.h"
+#include "train/programs.h"
 #include "train/reach.h"
 #include "train/remember.h"
 #include "train/state.h"
+#include "train/step_sizes.h"
 #include "train/targets.h"
 #include "train/training_program.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum {
-    MAX_PROGRAMS = 4
-}; /* batch sizes with a program of their own: the usual one, the last of an epoch, and two more */
 
 /* -- state -- */
 
@@ -298,6 +296,7 @@ void trainer_free(struct trainer *t)
         t->programs = p->next;
         training_program_free(t, p);
     }
+    step_sizes_free(t->sizes);
     training_program_free(t, t->evaluation);
     training_program_free(t, t->prediction);
     budget_free(&t->budget, t->ones.data);
@@ -312,36 +311,6 @@ void trainer_free(struct trainer *t)
 
 /* -- steps -- */
 
-static struct training_program *program_for(struct trainer *t, int64_t batch, struct report *r)
-{
-    struct training_program **at = &t->programs, **oldest = NULL, *p;
-    int count = 0;
-
-    if (!t->trainable) {
-        fail(r, KILN_BAD_ARGUMENT, NULL, "the trainer was made to measure: it takes no steps");
-        return NULL;
-    }
-    for (; *at; at = &(*at)->next, count++) {
-        if ((*at)->batch == batch)
-            return *at;
-        if (!oldest || (*at)->used < (*oldest)->used)
-            oldest = at;
-    }
-    if (count >= MAX_PROGRAMS) {
-        p = *oldest;
-        *oldest = p->next;
-        if (t->latest == p)
-            t->latest = NULL;
-        training_program_free(t, p);
-    }
-    p = training_program_new(t, TO_TRAIN, batch, r);
-    if (p) {
-        p->next = t->programs;
-        t->programs = p;
-    }
-    return p;
-}
-
 /* `what` of the value `of`, which is named where there are several. */
 static bool check_batch(const struct tensor *got, const struct tensor *need, const char *what, const struct value *of,
                         bool several, struct report *r)
@@ -355,6 +324,14 @@ static bool check_batch(const struct tensor *got, const struct tensor *need, con
                         several ? of->name : "", several ? "'" : "", tensor_text(got, a), tensor_text(need, b));
 }
 
+/* Of what only running tells what the graph does not make itself. */
+static void set_found(struct training_program *p, const struct found *found)
+{
+    for (size_t k = 0; found && k < found->count; k++)
+        if (found_is_input(&found->at[k], p->graph))
+            frame_set(p->frame, p->graph->values[found->at[k].id], &found->at[k].now);
+}
+
 static void set_batch(struct training_program *p, const struct tensor *x, const struct tensor *y)
 {
     for (size_t k = 0; k < p->inputs; k++)
@@ -363,35 +340,38 @@ static void set_batch(struct training_program *p, const struct tensor *x, const 
         frame_set(p->frame, p->y[k], &y[k]);
 }
 
-/* As they were set for this batch, or as many ones. */
-static bool set_weights(struct trainer *t, struct training_program *p, int64_t samples, struct report *r)
+/* Its weights are as they were set, or as many ones. */
+static bool begin_batch(struct trainer *t, struct step_batch *b, struct report *r)
 {
+    const int64_t samples = b->samples = b->x->dims[0];
+    struct tensor *w = &b->weights;
     const int64_t room = t->ones.data ? t->ones.dims[0] : 0;
-    struct tensor w = t->weights;
 
-    if (!p->weights)
+    *w = t->weights;
+    if (!t->weighted || w->data)
         return true;
-    if (!w.data && samples > room) {
+    if (samples > room) {
         budget_free(&t->budget, t->ones.data);
         t->ones = (struct tensor){ .dtype = F32, .rank = 1, .dims = { samples } };
         t->ones.data = budget_alloc(&t->budget, (size_t)samples * sizeof(float), r);
         for (int64_t i = 0; t->ones.data && i < samples; i++)
             ((float *)t->ones.data)[i] = 1;
     }
-    if (!w.data) {
-        w = t->ones;
-        w.dims[0] = samples;
-    }
-    frame_set(p->frame, p->weights, &w);
-    return w.data;
+    *w = t->ones;
+    w->dims[0] = samples;
+    return w->data;
 }
 
-static bool run(struct trainer *t, struct training_program *p, const struct tensor *x, const struct tensor *y,
-                float *loss, struct report *r)
+static bool run(struct trainer *t, struct training_program *p, const struct step_batch *b, float *loss,
+                struct report *r)
 {
-    set_batch(p, x, y);
+    const struct tensor *y = b->y;
+
+    set_batch(p, b->x, y);
+    if (p->weights)
+        frame_set(p->frame, p->weights, &b->weights);
     p->used = ++t->clock;
-    if (!set_weights(t, p, x->dims[0], r) || !frame_run(p->frame, r))
+    if (!frame_run(p->frame, r))
         return false;
     *loss = *(const float *)frame_get(p->frame, p->sum)->data;
     for (size_t k = 0; k < t->target_count; k++) {
@@ -442,7 +422,8 @@ static bool check_all(const struct trainer *t, const struct tensor *x, const str
     return true;
 }
 
-static const struct program *plan(struct trainer *t, struct training_program *p, struct report *r)
+static const struct program *plan(struct trainer *t, struct training_program *p, const struct found *found,
+                                  struct report *r)
 {
     const int64_t batch = p->batch;
 
@@ -464,28 +445,37 @@ static const struct program *plan(struct trainer *t, struct training_program *p,
         w.dims[0] = batch;
         frame_set(p->frame, p->weights, &w);
     }
+    set_found(p, found);
     return frame_plan(p->frame, r);
 }
 
 const struct program *trainer_plan(struct trainer *t, int64_t batch, struct report *r)
 {
+    const struct step_batch types = { .samples = batch };
     const struct program *p = NULL;
+    const struct found *found;
     struct training_program *made;
 
     budget_start(&t->budget);
-    made = program_for(t, batch, r);
+    made = program_for(t, &types, &found, r);
     if (made)
-        p = plan(t, made, r);
+        p = plan(t, made, found, r);
     budget_stop(&t->budget);
     return p;
 }
 
 const struct kept *trainer_kept(struct trainer *t, int64_t batch, struct report *r)
 {
+    const struct step_batch types = { .samples = batch };
     const struct program *p = trainer_plan(t, batch, r);
-    struct training_program *made = p ? program_for(t, batch, r) : NULL;
+    const struct found *found;
+    struct training_program *made = p ? program_for(t, &types, &found, r) : NULL;
+    const struct tensor *open = made && t->sizes ? step_sizes_types(t->sizes, batch, &made->arena, r) : NULL;
 
-    return made && kept_settle(made->kept, p, &made->arena, r) ? made->kept : NULL;
+    if (!made || (t->sizes && !open))
+        return NULL;
+    return kept_settle(made->kept, p, open, open ? step_sizes_values(t->sizes) : 0, &made->arena, r) ? made->kept
+                                                                                                     : NULL;
 }
 
 double trainer_learning_rate(const struct trainer *t)
@@ -509,12 +499,15 @@ static bool set_rate(struct trainer *t, struct report *r)
 
 static bool step(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
-    struct training_program *p = check_all(t, x, y, r) ? program_for(t, x->dims[0], r) : NULL;
+    struct step_batch b = { .x = x, .y = y };
+    const struct found *found;
+    struct training_program *p;
 
-    if (!p)
-        return false;
     t->engine.number = (uint64_t)t->steps;
-    if (!set_rate(t, r) || !run(t, p, x, y, loss, r))
+    if (!check_all(t, x, y, r) || !begin_batch(t, &b, r) || !(p = program_for(t, &b, &found, r)))
+        return false;
+    set_found(p, found);
+    if (!set_rate(t, r) || !run(t, p, &b, loss, r))
         return false;
     frame_commit(p->frame);
     t->latest = p;
@@ -534,11 +527,13 @@ bool trainer_step(struct trainer *t, const struct tensor *x, const struct tensor
 
 static bool evaluate(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss, struct report *r)
 {
-    if (!check_all(t, x, y, r))
+    struct step_batch b = { .x = x, .y = y };
+
+    if (!check_all(t, x, y, r) || !begin_batch(t, &b, r))
         return false;
-    if (!t->evaluation && !(t->evaluation = training_program_new(t, TO_EVALUATE, 0, r)))
+    if (!t->evaluation && !(t->evaluation = training_program_new(t, TO_EVALUATE, 0, NULL, NULL, r)))
         return false;
-    return run(t, t->evaluation, x, y, loss, r);
+    return run(t, t->evaluation, &b, loss, r);
 }
 
 bool trainer_evaluate_batch(struct trainer *t, const struct tensor *x, const struct tensor *y, float *loss,
@@ -556,7 +551,7 @@ static bool predict(struct trainer *t, const struct tensor *x, struct report *r)
 {
     if (!check_inputs(t, x, r))
         return false;
-    if (!t->prediction && !(t->prediction = training_program_new(t, TO_PREDICT, 0, r)))
+    if (!t->prediction && !(t->prediction = training_program_new(t, TO_PREDICT, 0, NULL, NULL, r)))
         return false;
     set_batch(t->prediction, x, NULL);
     return frame_run(t->prediction->frame, r);

@@ -144,6 +144,7 @@ struct trainer {
     struct training_program *evaluation; /* inference and loss, for all batch sizes */
     struct training_program *prediction; /* inference alone, likewise */
     struct training_program *latest;     /* that ran the last step */
+    struct step_sizes *sizes;            /* that only running tells; NULL: there are none, as far as is known */
     uint64_t clock;
     struct schedule schedule; /* which goes before learning_rate */
     struct penalty *penalties;

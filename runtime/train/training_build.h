@@ -15,6 +15,7 @@ struct build {
     struct value **moved;  /* likewise: a statistic, as the latest node that moves it leaves it; NULL: none has yet */
     struct value **slots;  /* of the trainable ones, one after the other */
     bool *learns, *frozen; /* by value id of the model: its parameter trains, or is frozen */
+    bool open;             /* only running tells some sizes, which are not given */
 };
 
 /* An input of the graph that the file does not have. */

@@ -355,6 +355,9 @@ struct tensor *build_types_given(struct build *b, struct arena *scratch)
         give_batch(b, tensors, b->program->y[k], &t->targets[k].y);
     if (b->program->weights)
         give_batch(b, tensors, b->program->weights, &t->weight_type);
+    for (size_t k = 0; b->program->found && k < b->program->found->count; k++)
+        if (found_is_input(&b->program->found->at[k], b->program->graph))
+            tensors[b->program->found->at[k].id] = b->program->found->at[k].now;
     return tensors;
 }
 
@@ -402,7 +405,11 @@ struct program *build_types(struct build *b)
 
     arena_release(&scratch);
     if (p && !p->complete) {
-        fail(b->report, KILN_UNSUPPORTED, NULL, "the model has sizes that only running can tell, it cannot be trained");
+        b->open = b->program->purpose == TO_TRAIN && !b->program->found;
+        if (!b->open)
+            fail(b->report, KILN_UNSUPPORTED, NULL,
+                 "the model has sizes that only running can tell: a step of training in "
+                 "the standard's operators alone is made for known ones");
         program_free(p);
         return NULL;
     }
@@ -603,10 +610,15 @@ static bool build(struct build *b)
     p->gradient = training ? arena_array(&p->arena, t->trainable, sizeof *p->gradient, b->report) : NULL;
     if (!b->state || !b->moved || !b->slots || !p->x || (training && !p->gradient) || !release_state(b))
         return false;
+    p->state = b->state;
     p->inputs = t->inputs;
     for (size_t k = 0; k < t->inputs; k++)
         p->x[k] = p->graph->inputs[k];
-    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)) || !expand_gradients(b))
+    if ((p->purpose != TO_PREDICT && !add_losses(b, training)) || (training && !train_nodes(b)))
+        return false;
+    if (p->purpose == TO_SIZE)
+        return true;
+    if ((p->found && !found_put(p->found, p->graph)) || !expand_gradients(b))
         return false;
     if (is_written(p))
         return build_written_step(b);
@@ -615,7 +627,8 @@ static bool build(struct build *b)
     return (!training || add_backward(b)) && make_frame(b);
 }
 
-struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch, struct report *r)
+struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch,
+                                              const struct found *found, bool *open, struct report *r)
 {
     struct training_program *p = budget_zalloc(&t->budget, 1, sizeof *p, r);
     struct build b = { .trainer = t, .program = p, .report = r };
@@ -625,9 +638,12 @@ struct training_program *training_program_new(struct trainer *t, enum purpose pu
     p->purpose = purpose;
     p->batch = batch;
     p->arena.budget = &t->budget;
-    if (build(&b))
+    p->found = found ? found_copy(found, &p->arena, r) : NULL;
+    if ((p->found || !found) && build(&b))
         return p;
-    if (!failed(r))
+    if (open)
+        *open = b.open;
+    if (!failed(r) && !b.open)
         fail(r, KILN_NO_MEMORY, NULL, "the training graph cannot be made");
     training_program_free(t, p);
     return NULL;

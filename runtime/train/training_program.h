@@ -2,6 +2,7 @@
 #ifndef KILN_TRAIN_TRAINING_PROGRAM_H
 #define KILN_TRAIN_TRAINING_PROGRAM_H
 
+#include "plan/found.h"
 #include "train/trainer.h"
 
 enum purpose {
@@ -9,7 +10,8 @@ enum purpose {
     TO_EVALUATE, /* inference and loss */
     TO_PREDICT,  /* inference alone */
     TO_WRITE,    /* a step of training into a file, in operators of the standard */
-    TO_DESCRIBE  /* the same, with the standard's Gradient for the backward part */
+    TO_DESCRIBE, /* the same, with the standard's Gradient for the backward part */
+    TO_SIZE /* the forward part of what trains, for sizes that only running tells (step_sizes.h): it has no frame */
 };
 
 /* What is read and made by a step that is written: [states], statistics behind what trains, and [trainable][slots]. */
@@ -26,6 +28,8 @@ struct training_program {
     struct arena arena;
     struct graph *graph;
     struct frame *frame;
+    const struct found *found;  /* what only running tells, as it is made for; NULL: all sizes were known */
+    struct value **state;       /* by state: in this graph */
     size_t inputs, targets;     /* targets: 0 to predict with */
     struct value **x, **y;      /* [inputs], [targets] */
     struct value *weights;      /* of samples: float [samples]; NULL where all count alike */
@@ -44,10 +48,13 @@ struct training_program {
 /* What it counts of target k. */
 static inline const struct metrics *program_metrics(const struct trainer *t, const struct training_program *p, size_t k)
 {
-    return p->purpose == TO_TRAIN ? &t->targets[k].metrics : t->targets[k].evaluated;
+    return p->purpose == TO_TRAIN || p->purpose == TO_SIZE ? &t->targets[k].metrics : t->targets[k].evaluated;
 }
 
-struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch, struct report *r);
+/* `found` may be NULL. NULL with an error, or without one, but *open set, where some sizes are needed that only running tells, to
+ * train with: `open` may be NULL for any other purpose, and where they are given. */
+struct training_program *training_program_new(struct trainer *t, enum purpose purpose, int64_t batch,
+                                              const struct found *found, bool *open, struct report *r);
 void training_program_free(struct trainer *t, struct training_program *p);
 
 #endif

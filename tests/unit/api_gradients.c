@@ -280,6 +280,32 @@ START_TEST(sizes_are_no_ends)
 }
 END_TEST
 
+/* Of each dimension it is told whether running alone tells it. */
+START_TEST(bytes_that_only_running_tells_are_none)
+{
+    kiln_gradients *g = look(
+        HEAD "g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}, float z = {0}> { h = MatMul (x, w) m = "
+             "Greater (x, z) i = NonZero (m) a = Transpose (i) v = GatherND (h, a) e = Exp (v) f = ReduceSum <keepdims "
+             "= 0> (e) y = Mul (h, f) }",
+        3, false);
+    const kiln_gradient_node *n = node(g, "e");
+
+    ck_assert(kiln_gradients_about(g)->planned);
+    ck_assert_uint_eq(n->kept, 1);
+    ck_assert_str_eq(n->keep->type, "float[?]");
+    ck_assert_int_eq(n->keep->bytes, -1);
+    ck_assert_str_eq(node(g, "v")->keep->type, "int64[?,2]");
+    n = node(g, "y");
+    ck_assert_uint_eq(n->kept, 2);
+    ck_assert_str_eq(n->keep[0].type, "float[]");
+    ck_assert_str_eq(n->keep[1].type, "float[3,2]");
+    ck_assert_int_eq(n->keep[1].bytes, 24);
+    ck_assert_int_eq(kiln_gradients_about(g)->kept, -1);
+    ck_assert_int_eq(kiln_gradients_about(g)->step, -1);
+    forget(g);
+}
+END_TEST
+
 /* What is not kept is made again: both together are what was kept before. */
 START_TEST(recomputing_keeps_less)
 {
@@ -360,6 +386,7 @@ Suite *suite(void)
     add_test(s, operators_without_a_rule_are_named);
     add_test(s, models_that_cannot_be_trained_are_looked_at);
     add_test(s, sizes_are_no_ends);
+    add_test(s, bytes_that_only_running_tells_are_none);
     add_test(s, recomputing_keeps_less);
     add_test(s, gradients_are_written_as_json);
     add_test(s, wrong_arguments_are_refused);

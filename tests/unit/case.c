@@ -10,6 +10,7 @@
 #include "ops/node.h"
 #include "plan/given.h"
 #include "plan/pass.h"
+#include "run/sizes.h"
 #include "tensor/pairs.h"
 #include <math.h>
 #include <stdlib.h>
@@ -564,6 +565,54 @@ bool case_in_doubles(const struct case_graph *c, const struct tensor *x)
     return all;
 }
 
+/* What becomes an input becomes a constant. */
+static bool hold(struct case_graph *c, struct graph *g, const struct found *found)
+{
+    for (size_t k = 0; k < found->count; k++) {
+        const struct tensor *now = &found->at[k].now;
+        struct value *v = g->values[found->at[k].id];
+        struct tensor *t;
+
+        if (!found_is_input(&found->at[k], g))
+            continue;
+        t = arena_alloc(&c->arena, sizeof *t, &c->report);
+        if (!t)
+            return false;
+        *t = *now;
+        t->data = arena_alloc(&c->arena, (size_t)tensor_bytes(now), &c->report);
+        if (!t->data)
+            return false;
+        if (tensor_bytes(now))
+            memcpy(t->data, now->data, (size_t)tensor_bytes(now));
+        v->initializer = t;
+        g->input_count--; /* the latest ones */
+    }
+    return true;
+}
+
+/* Sizes that only running tells, and that floats need, are those of these inputs. */
+static bool find_sizes(struct case_graph *c, struct case_gradients *d, const struct tensor *tensors)
+{
+    struct graph *g = graph_clone(d->graph, &c->arena, &c->report);
+    struct sizes *s = NULL;
+    const struct found *found = NULL;
+    size_t outputs = 0;
+    bool ok;
+
+    for (size_t k = 0; g && k < g->output_count; k++)
+        if (!c->out_value[k] || dtype_is_float(c->expected[k].dtype))
+            g->outputs[outputs++] = g->outputs[k];
+    if (g) {
+        g->output_count = outputs;
+        s = sizes_new(&c->engine, g, false, &c->report);
+        found = s ? sizes_settle(s, tensors, NULL, &c->report) : NULL;
+    }
+    ok = found && found_put(found, d->graph) && hold(c, d->graph, found);
+    sizes_free(s);
+    graph_release(g);
+    return ok;
+}
+
 bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct case_gradients *d)
 {
     const struct plan_context pc = {
@@ -584,6 +633,17 @@ bool case_differentiate(struct case_graph *c, const struct op_case *oc, struct c
             return false;
     }
     d->types = tensors ? plan_types(d->graph, tensors, NULL, &pc) : NULL;
+    if (d->types && found_open(d->types)) {
+        program_free(d->types);
+        d->types = NULL;
+        if (!find_sizes(c, d, tensors))
+            return false;
+        tensors = given_types(d->graph, &c->arena, &c->report);
+        for (int k = 0; tensors && k < c->inputs; k++)
+            if (c->in_value[k] && !d->graph->values[c->in_value[k]->id]->initializer)
+                tensors[c->in_value[k]->id] = c->in[k].t;
+        d->types = tensors ? plan_types(d->graph, tensors, NULL, &pc) : NULL;
+    }
     if (!d->types || !seed(c, d, &q, from))
         return false;
     for (int k = 0; k < c->inputs; k++)

@@ -178,16 +178,11 @@ END_TEST
 static const struct {
     const char *text, *says;
 } at_run[] = {
-    /* of a branch that has another shape than the other: only running tells which */
-    { HEAD "{ m = ReduceSum <keepdims = 0> (x) z = Sub (m, m) c = Greater (m, z) t = If (c) <then_branch = a () => "
-           "(double[N,3] p) { p = Mul (x, x) }, else_branch = b () => (double[3] q) { q = Identity (row) }> " BY_X("t"),
-      "and of a known shape" },
     { HEAD "{ t = Shape (x) " BY_X("t"), "'t' is int64[2], must be float" },
     { HEAD "{ c = Constant <value_ints = [1,1,3]> () o = Constant <value_ints = [1,1,1]> () v = Reshape (row, c)\n"
            "r = Reshape (two, o) n = Constant <value_ints = [5000,1,3]> () m = ReduceSum (x) e = Expand (m, n)\n"
            "h = RNN <hidden_size = 1> (e, v, r) t = " GRADIENT "<xs = [\"x\"], y = \"h\"> (x) " BY_X("t"),
       "goes through 5000 steps, at most 4096 are supported" },
-    { HEAD "{ t = Det (x) c = Unique (x) s = ReduceSum (c) d = " GRADIENT "<xs = [\"x\"], y = \"s\"> (x) }", "" },
 };
 
 START_TEST(what_has_no_gradient_is_told)

@@ -80,6 +80,8 @@ class Graph:
         self.made = {}  # name of a value: place of its node
         self.names = set()
         self.renamed = {}
+        self.ends = {}  # the names of the model's outputs, by those that they had
+        self.folded = set()  # ids of variables that became constants
         self.scopes = []
         self.frames = []
         self.constants = {}
@@ -305,10 +307,15 @@ class Graph:
 
     def finished(self, inputs, outputs, name):
         """The model; `inputs` and `outputs` are lists of ValueInfoProto."""
+
+        def final(name):
+            name = self.resolved(name)
+            return self.ends.get(name, name)
+
         for node in self.nodes:
-            node.input[:] = [self.resolved(n) for n in node.input]
-            node.output[:] = [self.resolved(n) for n in node.output]
-            node.name = self.resolved(node.name)
+            node.input[:] = [final(n) for n in node.input]
+            node.output[:] = [final(n) for n in node.output]
+            node.name = final(node.name)
         nodes = self.needed([o.name for o in outputs])
         read = {n for node in nodes for n in node.input} | {o.name for o in outputs}
         kept = [numpy_helper.from_array(a, n) for n, a in self.initializers.items() if n in read]

@@ -52,7 +52,7 @@ def owners(model):
 
 def initializer_of(layer, variable):
     name = ATTRIBUTES.get(variable.name, f"{variable.name}_initializer")
-    for attribute in (name, f"_{name}"):
+    for attribute in (name, f"_{name}", *(["depthwise_initializer"] if variable.name == "kernel" else [])):
         if getattr(layer, attribute, None) is not None:
             return getattr(layer, attribute)
     return None

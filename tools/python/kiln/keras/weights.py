@@ -10,6 +10,7 @@ import numpy as np
 from .errors import KerasError
 
 PREFIX = "keras.variable."
+UNREAD = "keras.unread"  # the list of variables that the file has not, as no output depends on them
 
 
 def named(model):
@@ -87,15 +88,15 @@ def load(model, path):
     if not model.built:
         raise KerasError("the model is not built: call it once, or give its layers an Input")
     file = onnx.load(path)
-    said = {p.key.removeprefix(PREFIX): p.value for p in file.metadata_props if p.key.startswith(PREFIX)}
-    if not said:
-        raise KerasError(f"'{path}' does not say how it holds Keras' variables: kiln.keras.export writes that into its metadata (keras.variable.NAME)")
+    entries = {p.key: p.value for p in file.metadata_props}
+    if UNREAD not in entries:
+        raise KerasError(f"'{path}' does not say how it holds Keras' variables: kiln.keras.export writes that into its metadata ({PREFIX}NAME)")
+    said = {k.removeprefix(PREFIX): v for k, v in entries.items() if k.startswith(PREFIX)}
+    unread = set(json.loads(entries[UNREAD]))
     held = {i.name: i for i in file.graph.initializer}
     of = named(model)
     wrong = [f"'{n}' is missing in the file" for n in said if n in of and n not in held]
     wrong += [f"'{n}' of the file is unknown to the model" for n in said if n not in of]
-    idle = {p.value for p in file.metadata_props if p.key == "keras.unread"}
-    unread = set(json.loads(idle.pop())) if idle else set()
     wrong += [f"'{n}' of the model is missing in the file" for n, v in of.items() if n not in said and n not in unread and not is_random(v)]
     arrays = {}
     for name, steps in said.items():

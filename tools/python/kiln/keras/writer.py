@@ -76,10 +76,7 @@ def distinct(names, taken):
 def begin(model, rules, inputs):
     """The symbolic inputs (a structure) and a function of their values, flat, to the outputs (a structure)."""
     if walk.is_functional(model):
-        symbols = getattr(model, "_inputs_struct", None) or model.inputs
-        outputs = getattr(model, "_outputs_struct", None) or model.outputs
-        if isinstance(model, keras.Sequential):
-            symbols, outputs = model.inputs, model.outputs
+        symbols, outputs = getattr(model, "_inputs_struct", model.inputs), getattr(model, "_outputs_struct", model.outputs)
         return symbols, lambda graph, values: walk.run(graph, model.inputs, values, outputs)
     symbols = tensors(inputs) if inputs is not None else shapes_of(model)
 
@@ -109,13 +106,11 @@ def declared_outputs(graph, made, names):
     for v, name in zip(made, names):
         v = graph.lift(v)
         source = graph.resolved(graph.form(v))
-        taken = {i.name for i in infos}
-        if source not in graph.made or source in taken or source in graph.aliased:
-            graph.emit("Identity", [source])
-            source = graph.nodes[-1].output[0]
-        if source != name:
-            graph.renamed[source] = name
-        graph.aliased.add(name)
+        if source not in graph.made or source in graph.ends:
+            source = graph.emit("Identity", [source])
+        if source != name and name in graph.made and name not in graph.ends:  # a layer's own name, which ends in another form of it
+            graph.ends[name] = graph.unique(f"{name}/made")
+        graph.ends[source] = name
         infos.append(declared(name, v.dtype, ["N" if d is None and k == 0 else d if d is not None else f"{name}_{k}" for k, d in enumerate(v.shape)]))
     return infos
 
@@ -126,7 +121,7 @@ def made(model, rules=None, inputs=None):
         raise KerasError("the model is not built: call it once, or give its layers an Input")
     registry.load()
     graph = Graph()
-    graph.rules, graph.refused, graph.aliased = dict(rules or {}), [], set()
+    graph.rules, graph.refused = dict(rules or {}), []
     variables = weights.named(model)
     graph.variable_names = {id(v): name for name, v in variables.items()}
     structure, function = begin(model, rules, inputs)
@@ -153,9 +148,10 @@ def made(model, rules=None, inputs=None):
     file = graph.finished(infos, ends, re.sub(r"\W", "_", model.name))
     metadata.write(file, graph, model, variables, [i.name for i in ends])
     unread = [n for n, v in variables.items() if n not in graph.stored and not weights.is_random(v)]
-    if unread:
-        graph.tell("variables that no output depends on: " + ", ".join(unread))
-        metadata.add(file, "keras.unread", json.dumps(unread))
+    lost = [n for n in unread if id(variables[n]) not in graph.folded]
+    if lost:
+        graph.tell("variables that no output depends on: " + ", ".join(lost))
+    metadata.add(file, weights.UNREAD, json.dumps(unread))
     graph.warn()
     return file
 

@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops
+from keras.src.activations.activations import Mish
 
 from ..errors import Refused
 from ..graph import Value, plain
@@ -9,11 +10,15 @@ from ..registry import rule
 from .arithmetic import bounded, composed
 
 
+# Those that convert their argument, which is no operation.
+DIRECT = {keras.activations.hard_silu: ops.hard_silu, keras.activations.mish: lambda x: Mish()(x), keras.activations.sparsemax: ops.sparsemax}
+
+
 def activated(graph, function, v):
     """What an activation of a layer, any function of Keras' operations, makes of a value."""
     if function is None or function is keras.activations.linear:
         return v
-    return graph.call(function, v)
+    return graph.call(DIRECT.get(function, function), v)
 
 
 def one(op, **attributes):

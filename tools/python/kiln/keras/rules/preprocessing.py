@@ -30,6 +30,7 @@ def normalization(layer, inputs, graph):
     x = graph.cast(inputs[0], layer.compute_dtype)
     if layer.mean is None:
         raise Refused("was not adapted, and has no mean and variance")
+    graph.folded.update(id(v) for v in layer._non_trainable_variables)
     mean = np.asarray(ops.convert_to_numpy(layer.mean), x.dtype)
     spread = np.maximum(np.sqrt(np.asarray(ops.convert_to_numpy(layer.variance), x.dtype)), keras.config.epsilon()).astype(x.dtype)
     if layer.invert:

@@ -1,6 +1,8 @@
 """Dropout, and what does nothing but in training."""
 
 import keras
+import numpy as np
+import onnx
 
 from ..graph import Value
 from ..registry import rule
@@ -16,12 +18,41 @@ def dropout(layer, inputs, graph):
     if not layer.rate:
         return same(x)
     if getattr(layer, "noise_shape", None) is not None:
-        graph.tell(f"the noise_shape of Dropout '{layer.name}'")
+        return dropped_together(graph, x, layer.rate, layer.noise_shape)
     name = graph.emit("Dropout", [graph.form(x, x.order), graph.constant(layer.rate, "float32")])
     return graph.value(name, x.shape, x.dtype, x.order)
 
 
-@rule("layers.SpatialDropout1D", "layers.SpatialDropout2D", "layers.SpatialDropout3D", "layers.GaussianDropout", "layers.GaussianNoise", "layers.AlphaDropout")
+def dropped_together(graph, x, rate, shape):
+    """Where elements are dropped together (noise_shape), ones of that shape are dropped, and multiply."""
+    dims = [None if x.shape[d] is None and shape[d] != 1 else shape[d] or x.shape[d] for d in x.order]
+    source = graph.form(x, x.order)
+    parts, run = [], []
+    for k, d in enumerate(dims):
+        if d is not None:
+            run.append(d)
+            continue
+        parts += [graph.ints(run)] * bool(run) + [graph.emit("Shape", [source], start=k, end=k + 1)]
+        run = []
+    parts += [graph.ints(run)] * bool(run)
+    name = graph.emit("Concat", parts, axis=0) if len(parts) > 1 else parts[0]
+    ones = graph.emit("ConstantOfShape", [name], value=onnx.numpy_helper.from_array(np.ones(1, x.dtype)))
+    mask = graph.emit("Dropout", [ones, graph.constant(rate, "float32")])
+    return graph.value(graph.emit("Mul", [source, mask]), x.shape, x.dtype, x.order)
+
+
+@rule("layers.SpatialDropout1D", "layers.SpatialDropout2D", "layers.SpatialDropout3D")
+def spatial_dropout(layer, inputs, graph):
+    """Whole channels."""
+    x = inputs[0]
+    if not layer.rate:
+        return same(x)
+    first = getattr(layer, "data_format", "channels_last") == "channels_first"
+    axis = 1 if first else x.rank - 1
+    return dropped_together(graph, x, layer.rate, [x.shape[d] if d in (0, axis) else 1 for d in range(x.rank)])
+
+
+@rule("layers.GaussianDropout", "layers.GaussianNoise", "layers.AlphaDropout")
 def noise(layer, inputs, graph):
     if getattr(layer, "rate", None) or getattr(layer, "stddev", None):
         graph.tell(f"{type(layer).__name__} '{layer.name}', which does something in training alone")

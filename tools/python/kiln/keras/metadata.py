@@ -29,6 +29,12 @@ SCALED = {
     "LecunUniform": "lecun_uniform",
     "LecunNormal": "lecun_normal",
 }
+FIXED = {  # what Keras does not let one choose
+    ("RMSNormalization", "scale"): "ones",
+    ("Attention", "scale"): "ones",
+    ("Attention", "concat_score_weight"): "ones",
+    ("AdditiveAttention", "scale"): "glorot_uniform",
+}
 STATISTICS = ("moving_mean", "moving_variance")
 
 
@@ -99,14 +105,19 @@ def initializer(layer, variable, steps):
     """What init.NAME says; None where there is nothing that Kiln has."""
     if layer is None:
         return None
+    fixed = FIXED.get((type(layer).__name__, variable.name))
+    if fixed:
+        return fixed if fixed == "ones" else scaled(dict(zip(("scale", "mode", "distribution"), KINDS[fixed])), variable.shape)
     how = initializer_of(layer, variable)
     if how is None or not hasattr(how, "get_config"):
         return None
     kind = type(how).__name__
+    if variable.name == "bias" and getattr(layer, "unit_forget_bias", False):
+        return "unit_forget_bias" if kind == "Zeros" else None
     if kind in CLASSES:
-        # Kiln draws orthogonal matrices of two dimensions.
-        flat = len(weights.forth(steps, _empty(variable)).shape) == 2
-        return CLASSES[kind](how.get_config()) if flat or not kind.startswith(("Orthogonal", "Identity")) else None
+        # Kiln draws matrices, kernels of convolutions and recurrent weights as Keras does, and other arrays by their first dimensions.
+        matrix = bool(steps) or len(variable.shape) == 2
+        return CLASSES[kind](how.get_config()) if matrix or not kind.startswith(("Orthogonal", "Identity")) else None
     if kind in SCALED:
         name = SCALED[kind]
         if same_fans(variable, steps):
@@ -115,12 +126,6 @@ def initializer(layer, variable, steps):
     if kind == "VarianceScaling":
         return scaled(how.get_config(), variable.shape)
     return None
-
-
-def _empty(variable):
-    import numpy as np
-
-    return np.empty(variable.shape, np.int8)
 
 
 def regularizer(how):

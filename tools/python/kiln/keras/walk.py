@@ -63,8 +63,26 @@ def ordered(outputs, known):
             made.append(node)
         else:
             stack.append((tensor, True))
-            stack.extend((t, False) for t in reversed(node.input_tensors))
+            stack.extend((t, False) for t in reversed([*node.input_tensors, *masks_of(node)[1]]))
     return made
+
+
+def masks_of(node):
+    """({argument of a layer: masks, which Keras hands on beside its tensors}, the masks)."""
+    layer = node.operation
+    if not isinstance(layer, keras.Layer):
+        return {}, []
+    arguments = bound(layer, node.arguments.args, node.arguments.kwargs)
+    names = inspect.signature(layer.call).parameters
+    tensors = {k: v for k, v in arguments.items() if any(is_symbol(t) for t in tree.flatten(v))}
+    wanted = {"mask": v for v in tensors.values()} if len(tensors) == 1 else {f"{k}_mask": v for k, v in tensors.items()}
+    masks = {}
+    for name, tensor in wanted.items():
+        if name in names and arguments.get(name) is None:
+            mask = tree.map_structure(lambda t: getattr(t, "_keras_mask", None), tensor)
+            if any(is_symbol(m) for m in tree.flatten(mask)):
+                masks[name] = mask
+    return masks, [m for m in tree.flatten(masks) if is_symbol(m)]
 
 
 def run(graph, inputs, values, outputs):
@@ -72,6 +90,8 @@ def run(graph, inputs, values, outputs):
     known = {id(t): v for t, v in zip(inputs, values)}
     for node in ordered(outputs, known):
         args, kwargs = node.arguments.fill_in(known)
+        masks = tree.map_structure(lambda m: known[id(m)] if is_symbol(m) else m, masks_of(node)[0])
+        kwargs = {**kwargs, **masks}
         made = call(graph, node.operation, args, kwargs, node)
         for tensor, value in zip(node.outputs, made):
             known[id(tensor)] = value
@@ -80,7 +100,8 @@ def run(graph, inputs, values, outputs):
 
 def specs(graph, operation, args, kwargs, node):
     """Shapes and types of the outputs, as Keras has them."""
-    given = [v.shape for v in tree.flatten((args, kwargs)) if is_value(v)]
+    masks = node and masks_of(node)[0] or {}
+    given = [v.shape for v in tree.flatten((args, {k: v for k, v in kwargs.items() if k not in masks})) if is_value(v)]
     if node is not None and given == [shape_of(t.shape) for t in node.input_tensors]:
         return [keras.KerasTensor(shape_of(t.shape), t.dtype) for t in tree.flatten(node.outputs)]
     args, kwargs = tree.map_structure(symbol, (args, kwargs))
@@ -211,9 +232,7 @@ def follow(graph, function, args, kwargs):
     for batch in (None, BATCH):
         symbols = {id(v): keras.KerasTensor(tuple(batch if d is None and k == 0 else d for k, d in enumerate(v.shape)), v.dtype) for v in values}
         placed = tree.map_structure(lambda x: symbols[id(x)] if is_value(x) else x, (args, kwargs))
-        mask = placed[1].get("mask")
-        if is_symbol(mask) and placed[0] and is_symbol(placed[0][0]):
-            placed[0][0]._keras_mask = mask
+        attach_masks(*placed)
         try:
             with operators_of_variables():
                 outputs = function(*placed[0], **placed[1])
@@ -223,6 +242,16 @@ def follow(graph, function, args, kwargs):
         return run(graph, [symbols[id(v)] for v in values], values, outputs)
     words = str(trouble).strip().splitlines()
     raise Refused(f"cannot be followed: give a rule, rules={{its class: function(layer, inputs, graph)}} ({type(trouble).__name__}: {words[0] if words else ''})")
+
+
+def attach_masks(args, kwargs):
+    """Layers inside find the masks at the tensors, as Keras has them there."""
+    pairs = [(args[0], kwargs.get("mask"))] if args else []
+    pairs += [(kwargs.get(name[: -len("_mask")], args[k] if k < len(args) else None), kwargs[name]) for k, name in enumerate(n for n in kwargs if n.endswith("_mask"))]
+    for tensor, mask in pairs:
+        for t, m in zip(tree.flatten(tensor), tree.flatten(mask)):
+            if is_symbol(t) and is_symbol(m) and len(m.shape) < len(t.shape) + 1:
+                t._keras_mask = m
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ def forth(steps, array):
             array = array.reshape(step[1])
         else:
             array = np.take(array, step[2], step[1])
-    return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.shape)
 
 
 def back(steps, array, shape):

@@ -133,7 +133,7 @@ def softmax_layer(layer, inputs, graph):
 
 @rule("nn.Sparsemax")
 def sparsemax(operation, inputs, graph):
-    """By sorted logits: the largest k of which 1 + k z_k is above their sum are kept."""
+    """By sorted logits. Keras adds up the sums of all that are kept, where the paper takes the last of them; here it is as Keras computes."""
     axis = operation.axis
 
     def made(x):
@@ -146,7 +146,7 @@ def sparsemax(operation, inputs, graph):
         sums = ops.cumsum(z, axis=-1)
         support = ops.cast(1 + k * z > sums, "float32")
         size = ops.sum(support, axis=-1, keepdims=True)
-        tau = (ops.sum(support * z, axis=-1, keepdims=True) - 1) / size
+        tau = (ops.sum(support * sums, axis=-1, keepdims=True) - 1) / size
         return ops.moveaxis(ops.maximum(x - tau, 0.0), -1, axis)
 
     return graph.call(made, inputs[0])

@@ -30,7 +30,7 @@ def einsum_dense(layer, inputs, graph):
     x = graph.cast(inputs[0], layer.compute_dtype)
     v = einsum_of(graph, layer.equation, [x, graph.lift(kernel_of(graph, layer))], graph.frames[-1].outputs[0].shape)
     if layer.bias is not None:
-        v = graph.elementwise("Add", v, layer.bias)
+        v = graph.elementwise("Add", v, layer.bias, shape=v.shape)
     return activated(graph, layer.activation, v)
 
 
@@ -79,7 +79,8 @@ def einsum_of(graph, equation, values, shape):
         was = [size[c] for c in both + left] + [product(right)] if weights else [size[c] for c in both] + [product(left), product(right)]
         name = graph.reshape(name, [size[c] for c in made], was)
     v = Value([size[c] for c in out], x.dtype, {tuple(out.index(c) for c in made): name})
-    v.shape = tuple(shape) if shape is not None else tuple(wanted)
+    if shape is not None:
+        v.shape = tuple(s if w is None else w for s, w in zip(shape, wanted))
     return v
 
 

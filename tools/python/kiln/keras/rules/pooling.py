@@ -9,13 +9,13 @@ from .convolution import is_first, order_of, same, several, spatial, unless_ones
 from .reduction import reduced
 
 
-def pooled(graph, x, op, size, strides, padding, data_format):
+def pooled(graph, x, op, size, strides, padding, data_format, shape=None):
     count = x.rank - 2
     size = several(size, count)
     strides = several(strides if strides is not None else size, count)
     order = order_of(data_format, x.rank)
     pads = same(spatial(x, data_format), size, strides, [1] * count) if padding == "same" else {}
-    return graph.value(graph.emit(op, [graph.form(x, order)], kernel_shape=size, strides=unless_ones(strides), **pads), order=order)
+    return graph.value(graph.emit(op, [graph.form(x, order)], kernel_shape=size, strides=unless_ones(strides), **pads), shape, x.dtype, order)
 
 
 @rule("layers.MaxPooling1D", "layers.MaxPooling2D", "layers.MaxPooling3D", "layers.AveragePooling1D", "layers.AveragePooling2D", "layers.AveragePooling3D")
@@ -61,11 +61,11 @@ for count in "123":
     rule(f"layers.GlobalMaxPooling{count}D")(globally("GlobalMaxPool", "ReduceMax"))
 
 
-@rule("nn.AdaptiveAveragePool", "nn.AdaptiveMaxPool")
+@rule("nn.AdaptiveAveragePool", "nn.AdaptiveMaxPool", *(f"layers.Adaptive{kind}Pooling{n}D" for kind in ("Average", "Max") for n in "123"))
 def adaptive(operation, inputs, graph):
     """One dimension after the other: windows of one size are a pool, others are cut one by one."""
     x = inputs[0]
-    most = type(operation).__name__ == "AdaptiveMaxPool"
+    most = "Max" in type(operation).__name__
     count = x.rank - 2
     first = is_first(operation.data_format)
     wanted = several(operation.output_size, count)
@@ -74,7 +74,7 @@ def adaptive(operation, inputs, graph):
         raise Refused("pools pictures of unknown size to a size")
     if all(n % w == 0 for n, w in zip(sizes, wanted)):
         kernel = [n // w for n, w in zip(sizes, wanted)]
-        return pooled(graph, x, "MaxPool" if most else "AveragePool", kernel, kernel, "valid", operation.data_format)
+        return pooled(graph, x, "MaxPool" if most else "AveragePool", kernel, kernel, "valid", operation.data_format, (*x.shape[:2], *wanted) if first else (x.shape[0], *wanted, x.shape[-1]))
 
     def made(x):
         for k, (n, w) in enumerate(zip(sizes, wanted)):

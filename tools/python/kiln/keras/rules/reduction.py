@@ -84,16 +84,16 @@ def moments(operation, inputs, graph):
 def normalize(operation, inputs, graph):
     """By the length along a dimension, which is no less than epsilon."""
     order = float(operation.order)
+    least = float(keras.config.epsilon() if operation.epsilon is None else operation.epsilon)
 
     def made(x):
         if order == 2:
-            square = ops.sum(ops.square(x), axis=operation.axis, keepdims=True)
-            return x / ops.sqrt(ops.maximum(square, float(operation.epsilon) ** 2 if operation.epsilon else 0.0))
-        if np.isinf(order):
-            length = ops.max(ops.abs(x), axis=operation.axis, keepdims=True)
+            length = ops.sqrt(ops.sum(ops.square(x), axis=operation.axis, keepdims=True))
+        elif order == 1:
+            length = ops.sum(ops.abs(x), axis=operation.axis, keepdims=True)
         else:
             length = ops.power(ops.sum(ops.power(ops.abs(x), order), axis=operation.axis, keepdims=True), 1 / order)
-        return x / ops.maximum(length, float(operation.epsilon))
+        return x / ops.maximum(length, least)
 
     return graph.call(made, inputs[0])
 
@@ -144,6 +144,3 @@ def cumsum(operation, inputs, graph):
     if operation.axis is None:
         raise Refused("sums over all dimensions")
     return graph.value(graph.emit("CumSum", [graph.form(x), graph.constant(np.array(operation.axis % x.rank, np.int64))]))
-
-
-__all__ = ["axes_of", "keras", "reduced"]

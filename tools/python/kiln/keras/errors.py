@@ -7,7 +7,3 @@ class KerasError(ValueError):
 
 class Refused(KerasError):
     """A layer or operation, in a use that has no ONNX operators; the walk adds its name and goes on."""
-
-
-class Missing(Exception):
-    """A value was asked for that a refused layer would have made: nothing more to say."""

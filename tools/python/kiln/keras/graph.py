@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from .errors import Missing, Refused
+from .errors import Refused
 
 OPSET = 21  # Gelu is of 20, GroupNormalization with a scale for each channel of 21; onnxruntime reads it since 1.18
 TYPES = {
@@ -61,13 +61,6 @@ class Value:
     def fixed(self):
         """It does not depend on the inputs, so that any form costs nothing."""
         return self.constant is not None or self.variable is not None
-
-
-class _Refused:
-    """Stands for what a refused layer would have made."""
-
-
-MISSING = _Refused()
 
 
 class Graph:
@@ -183,8 +176,6 @@ class Graph:
 
         if isinstance(x, Value):
             return x
-        if x is MISSING:
-            raise Missing
         if isinstance(x, keras.Variable):
             return Value(x.shape, self.dtype(str(x.dtype)), {}, variable=x)
         array = np.asarray(x if isinstance(x, (bool, int, float, list, tuple, np.ndarray)) else keras.ops.convert_to_numpy(x))

@@ -5,12 +5,13 @@ called once with symbolic tensors, so that Keras notes its operations in the sam
 
 import contextlib
 import inspect
+import sys
 
 import keras
 from keras import tree
 
-from .errors import KerasError, Missing, Refused
-from .graph import MISSING, Value
+from .errors import KerasError, Refused
+from .graph import TYPES, Value, plain
 from .registry import rule_of
 
 BATCH = 7919  # stands for the batch where a layer computes with it: no dimension of a network is a multiple
@@ -56,7 +57,7 @@ def ordered(outputs, known):
         node = history.operation._inbound_nodes[history.node_index]
         if id(node) in done:
             continue
-        if node.is_input:
+        if isinstance(node.operation, keras.layers.InputLayer):
             raise Refused(f"reads '{tensor.name}', which is an input of another model")
         if ready:
             done.add(id(node))
@@ -126,9 +127,6 @@ def bound(operation, args, kwargs):
 def call(graph, operation, args, kwargs, node=None):
     """The outputs of one layer or operation, as a flat list."""
     layer = isinstance(operation, keras.Layer)
-    if any(v is MISSING for v in tree.flatten((args, kwargs))):
-        missing(graph, operation)  # what comes behind a layer without a rule is still looked at, for its name
-        return [MISSING] * len(tree.flatten(node.outputs if node else operation.output))
     outputs = specs(graph, operation, args, kwargs, node)
     arguments = bound(operation, args, kwargs)
     graph.frames.append(Frame(operation, arguments, outputs))
@@ -143,9 +141,8 @@ def call(graph, operation, args, kwargs, node=None):
             name_outputs(graph, made, begin)
     except Refused as e:
         refuse(graph, operation, str(e))
-        made = [MISSING] * len(outputs)
-    except Missing:
-        made = [MISSING] * len(outputs)
+        # What stands behind it is looked at all the same, so that the error names all that cannot be written.
+        made = [Value(o.shape, o.dtype if o.dtype in TYPES else "float32", {plain(len(o.shape)): "refused"}) for o in outputs]
     finally:
         graph.frames.pop()
         if layer:
@@ -153,11 +150,6 @@ def call(graph, operation, args, kwargs, node=None):
     if len(made) != len(outputs):
         raise KerasError(f"the rule of {type(operation).__name__} '{operation.name}' makes {len(made)} outputs, must make {len(outputs)}")
     return made
-
-
-def missing(graph, operation):
-    if rule_of(operation, graph.rules) is None and not followed(operation):
-        refuse(graph, operation, "has no rule")
 
 
 def refuse(graph, operation, why):
@@ -204,10 +196,6 @@ def is_functional(model):
     return isinstance(model, (Functional, keras.Sequential)) and type(model).call in (Functional.call, keras.Sequential.call) and is_graph(model)
 
 
-def followed(operation):
-    return isinstance(operation, keras.Layer)
-
-
 def unfold(graph, operation, args, kwargs):
     """What is inside a layer, or a model, without a rule."""
     if not isinstance(operation, keras.Layer):
@@ -234,14 +222,14 @@ def follow(graph, function, args, kwargs):
         placed = tree.map_structure(lambda x: symbols[id(x)] if is_value(x) else x, (args, kwargs))
         attach_masks(*placed)
         try:
-            with operators_of_variables():
+            with symbolic_variables(graph):
                 outputs = function(*placed[0], **placed[1])
         except Exception as e:  # whatever a function of a user throws
             trouble = trouble or e
             continue
         return run(graph, [symbols[id(v)] for v in values], values, outputs)
-    words = str(trouble).strip().splitlines()
-    raise Refused(f"cannot be followed: give a rule, rules={{its class: function(layer, inputs, graph)}} ({type(trouble).__name__}: {words[0] if words else ''})")
+    words = (str(trouble).strip().splitlines() or [""])[0].split(". ")[0]
+    raise Refused(f"cannot be followed: give a rule, rules={{its class: function(layer, inputs, graph)}} ({type(trouble).__name__}: {words})")
 
 
 def attach_masks(args, kwargs):
@@ -255,26 +243,38 @@ def attach_masks(args, kwargs):
 
 
 @contextlib.contextmanager
-def operators_of_variables():
-    """While a layer is followed, `variable * tensor` is an operation of Keras; elsewhere it computes at once, and refuses symbolic tensors."""
-    kind = keras.Variable
-    old = {}
+def symbolic_variables(graph):
+    """While a layer is followed, what it computes of the model's variables alone is noted as well, where Keras would compute it at once."""
 
-    def replaced(name, function, turned):
-        def operator(self, other):
-            if not is_symbol(other):
-                return old[name](self, other)
+    def is_weight(x):
+        return isinstance(x, keras.Variable) and id(x) in graph.variable_names
+
+    def any_symbolic(old):
+        return lambda args=None, kwargs=None: old(args, kwargs) or any(is_weight(x) for x in tree.flatten((args, kwargs)))
+
+    def operator(old, function, turned):
+        def made(self, other):
+            if not is_symbol(other) and not is_weight(self) and not is_weight(other):
+                return old(self, other)
             return function(other, self) if turned else function(self, other)
 
-        return operator
+        return made
 
+    replaced = []
+
+    def replace(place, name, new):
+        replaced.append((place, name, getattr(place, name)))
+        setattr(place, name, new)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("keras.src.ops.") and hasattr(module, "any_symbolic_tensors"):
+            replace(module, "any_symbolic_tensors", any_symbolic(module.any_symbolic_tensors))
     for word, function in {**BINARY, **COMPARED}.items():
         for name, turned in ((f"__{word}__", False), (f"__r{word}__", True)):
-            if hasattr(kind, name):
-                old[name] = getattr(kind, name)
-                setattr(kind, name, replaced(name, getattr(keras.ops, function), turned))
+            if hasattr(keras.Variable, name):
+                replace(keras.Variable, name, operator(getattr(keras.Variable, name), getattr(keras.ops, function), turned))
     try:
         yield
     finally:
-        for name, function in old.items():
-            setattr(kind, name, function)
+        for place, name, old in reversed(replaced):
+            setattr(place, name, old)

@@ -56,9 +56,8 @@ def output_names(model, made, structure):
     """As the layers that make them, or as the keys of a dictionary."""
     if isinstance(structure, dict):
         return [".".join(str(p) for p in path) for path, _ in tree.flatten_with_path(structure)]
-    names = list(getattr(model, "output_names", None) or [])
-    if len(names) == len(made):
-        return names
+    if walk.is_functional(model):
+        return [t._keras_history.operation.name for t in model.outputs]
     return [f"output_{k}" if k else "output" for k in range(len(made))]
 
 

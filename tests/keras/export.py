@@ -33,6 +33,7 @@ sys.modules["kiln"] = package
 import kiln.keras  # noqa: E402
 
 CLOSE = 1e-5
+IMAGE, SEQUENCE, VOLUME = (9, 8, 4), (9, 4), (7, 6, 5, 2)
 CASES = {}
 
 
@@ -168,8 +169,26 @@ def fails(kind, words, function, *arguments, **options):
     raise AssertionError("was not refused")
 
 
+def one(name, layer, shape, dtype="float32", told="", **options):
+    """A layer by itself; a function makes it, so that each case has its own."""
+
+    def build():
+        x = keras.Input(shape, dtype=dtype)
+        return keras.Model(x, layer()(x))
+
+    case(f"layer.{name}", told=told, **options)(build)
+
+
+def variants(name, shape, *makers, **options):
+    for k, maker in enumerate(makers):
+        one(f"{name}.{k}", maker, shape, **options)
+
+
 def main():
-    import export_cases  # noqa: F401: it fills CASES
+    import export_layers  # noqa: F401
+    import export_networks  # noqa: F401
+    import export_operations  # noqa: F401
+    import export_sequences  # noqa: F401
     import export_training  # noqa: F401
 
     patterns = sys.argv[2:] or ["*"]

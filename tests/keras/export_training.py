@@ -22,7 +22,9 @@ def trained(model, x, y, loss, optimizer, words, batch, steps, close, told=""):
     if told not in said or not told and said:
         raise AssertionError(f"warned of '{said}'")
     np.savez("data.npz", **({"x": x, "y": y} if not isinstance(y, dict) else {**x, **y}))
-    kiln_command("train", "start.onnx", "--data", "npz:data.npz", "--no-shuffle", "--batch", batch, "--output", "end.onnx", "--step-log", "steps.csv", "--quiet", "--exact", *words)
+    kiln_command(
+        "train", "start.onnx", "--data", "npz:data.npz", "--no-shuffle", "--batch", batch, "--output", "end.onnx", "--step-log", "steps.csv", "--quiet", "--exact", *words
+    )
     with open("steps.csv", newline="") as f:
         mine = [float(row["loss"]) for row in csv.DictReader(f)]
     before = [v.numpy().astype(np.float64) for v in model.weights]
@@ -42,7 +44,11 @@ def trained(model, x, y, loss, optimizer, words, batch, steps, close, told=""):
     moved = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before)))
     weights = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, now))) / moved
     flat = [x[:3]] if not isinstance(y, dict) else [x[i.name][:3] for i in onnx.load("end.onnx").graph.input]
-    want = by_keras(model, flat) if not isinstance(y, dict) else [model({n: a[:3] for n, a in x.items()}, training=False)[o.name].numpy() for o in onnx.load("end.onnx").graph.output]
+    want = (
+        by_keras(model, flat)
+        if not isinstance(y, dict)
+        else [model({n: a[:3] for n, a in x.items()}, training=False)[o.name].numpy() for o in onnx.load("end.onnx").graph.output]
+    )
     outputs = max(apart(g, w) for g, w in zip(by_kiln("end.onnx", flat), want))
     line = f"loss {losses:.1e}, change of parameters {weights:.1e}, predictions afterwards {outputs:.1e}, {steps} steps"
     if not (losses <= close[0] and weights <= close[1] and outputs <= 1e-5):
@@ -87,23 +93,44 @@ def adam():
     model = keras.Sequential([keras.Input((6, 4)), L.LSTM(8, return_sequences=True), L.GRU(6), L.Dense(3, activation="softmax")])
     randomise(model)
     x, y = classes((6, 4), 3, 160)
-    return trained(model, x, y, keras.losses.SparseCategoricalCrossentropy(), keras.optimizers.Adam(0.01), ["--optimizer", "adam:learning_rate=0.01"], 16, 10, (1e-5, 1e-3))
+    return trained(
+        model, x, y, keras.losses.SparseCategoricalCrossentropy(), keras.optimizers.Adam(0.01), ["--optimizer", "adam:learning_rate=0.01"], 16, 10, (1e-5, 1e-3)
+    )
 
 
 @case("training.regularized")
 def regularized():
     """Loss and regularisers are the file's."""
     l2, l1 = keras.regularizers.L2(0.02), keras.regularizers.L1(0.01)
-    model = keras.Sequential([keras.Input((6, 6, 2)), L.Conv2D(4, 3, activation="tanh", kernel_regularizer=l2), L.Flatten(), L.Dense(3, kernel_regularizer=l1, bias_regularizer=l2)])
+    model = keras.Sequential(
+        [keras.Input((6, 6, 2)), L.Conv2D(4, 3, activation="tanh", kernel_regularizer=l2), L.Flatten(), L.Dense(3, kernel_regularizer=l1, bias_regularizer=l2)]
+    )
     x, y = classes((6, 6, 2), 3, 160)
-    return trained(model, x, y, keras.losses.SparseCategoricalCrossentropy(from_logits=True), keras.optimizers.SGD(0.05), ["--optimizer", "sgd:learning_rate=0.05"], 16, 10, (1e-5, 1e-3))
+    return trained(
+        model,
+        x,
+        y,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.optimizers.SGD(0.05),
+        ["--optimizer", "sgd:learning_rate=0.05"],
+        16,
+        10,
+        (1e-5, 1e-3),
+    )
 
 
 @case("training.frozen")
 def frozen():
     """What does not train in Keras does not in Kiln: BatchNormalization then goes by its statistics."""
     model = keras.Sequential(
-        [keras.Input((6,)), L.Dense(8, trainable=False), L.BatchNormalization(trainable=False), L.Dense(8, activation="tanh"), L.BatchNormalization(), L.Dense(3, activation="softmax")]
+        [
+            keras.Input((6,)),
+            L.Dense(8, trainable=False),
+            L.BatchNormalization(trainable=False),
+            L.Dense(8, activation="tanh"),
+            L.BatchNormalization(),
+            L.Dense(3, activation="softmax"),
+        ]
     )
     randomise(model)
     x, y = classes((6,), 3, 160)
@@ -112,7 +139,15 @@ def frozen():
 
 @case("training.masked")
 def masked():
-    model = keras.Sequential([keras.Input((7,), dtype="int32"), L.Embedding(9, 6, mask_zero=True), L.Bidirectional(L.LSTM(5, return_sequences=True)), L.GRU(4), L.Dense(3, activation="softmax")])
+    model = keras.Sequential(
+        [
+            keras.Input((7,), dtype="int32"),
+            L.Embedding(9, 6, mask_zero=True),
+            L.Bidirectional(L.LSTM(5, return_sequences=True)),
+            L.GRU(4),
+            L.Dense(3, activation="softmax"),
+        ]
+    )
     randomise(model)
     random = np.random.default_rng(1)
     x = (random.integers(1, 9, (160, 7)) * (random.random((160, 7)) < 0.6)).astype(np.int32)

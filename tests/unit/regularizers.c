@@ -273,10 +273,11 @@ END_TEST
 
 START_TEST(a_wrong_regularizer_of_a_file_is_told)
 {
-    ck_assert_ptr_null(trainer_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"kiln.regularize.w\": \"l3\" ] >\n"
-                                  "net (float[N, 1] x) => (float[N, 3] p) <float[1, 3] w = {1, -2, 3}>\n"
-                                  "{ z = MatMul (x, w)  p = Softmax (z) }",
-                                  NULL, 0, false));
+    ck_assert_ptr_null(
+        trainer_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"kiln.regularize.w\": \"l3\" ] >\n"
+                   "net (float[N, 1] x) => (float[N, 3] p) <float[1, 3] w = {1, -2, 3}>\n"
+                   "{ z = MatMul (x, w)  p = Softmax (z) }",
+                   NULL, 0, false));
     expect_error(KILN_BAD_ARGUMENT, "regularizer 'l3' is unknown");
 }
 END_TEST

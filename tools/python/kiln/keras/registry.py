@@ -6,7 +6,7 @@ arguments by their names, `graph.frames[-1].outputs` the shapes and types of wha
 import importlib
 
 RULES = {}
-FAMILIES = ["activation", "attention", "arithmetic", "convolution", "core", "image", "normalization", "pooling", "preprocessing", "recurrent", "reduction", "regularization", "shape"]
+FAMILIES = "activation attention arithmetic convolution core image normalization pooling preprocessing recurrent reduction regularization shape".split()
 
 
 def found(path):
@@ -14,7 +14,9 @@ def found(path):
     import keras
 
     module, name = path.split(".")
-    place = keras.layers if module == "layers" else importlib.import_module("keras.src.activations.activations" if module == "activations" else f"keras.src.ops.{module}")
+    if module == "layers":
+        return getattr(keras.layers, name, None)
+    place = importlib.import_module("keras.src.activations.activations" if module == "activations" else f"keras.src.ops.{module}")
     return getattr(place, name, None)
 
 

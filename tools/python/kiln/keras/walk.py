@@ -204,7 +204,8 @@ def unfold(graph, operation, args, kwargs):
     if is_functional(operation) and not masked:
         return run(graph, operation.inputs, tree.flatten(args)[: len(operation.inputs)], operation.outputs)
     if isinstance(operation, keras.layers.Lambda):
-        raise Refused("holds any Python function: give a rule, rules={keras.layers.Lambda: lambda layer, inputs, graph: graph.call(layer.function, *inputs)}, where it is made of keras.ops")
+        own = "rules={keras.layers.Lambda: lambda layer, inputs, graph: graph.call(layer.function, *inputs)}"
+        raise Refused(f"holds any Python function: give a rule, {own}, where it is made of keras.ops")
     kwargs = dict(kwargs)
     parameters = inspect.signature(operation.call).parameters
     if "training" in parameters:

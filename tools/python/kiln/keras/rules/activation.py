@@ -4,8 +4,7 @@ import keras
 from keras import ops
 from keras.src.activations.activations import Mish
 
-from ..errors import Refused
-from ..graph import Value, plain
+from ..graph import Value
 from ..registry import rule
 from .arithmetic import bounded, composed
 
@@ -188,6 +187,3 @@ def activation(layer, inputs, graph):
     if v is inputs[0]:
         return Value(v.shape, v.dtype, dict(v.forms), v.constant, v.variable)
     return v
-
-
-__all__ = ["activated", "axis_in", "plain", "Refused"]

@@ -78,7 +78,9 @@ def convolved(graph, x, kernel, steps, bias, *, strides, dilations, padding, gro
     else:
         pads = {}
     names = [graph.form(x, order), stored(graph, kernel, steps)] + ([graph.form(graph.lift(bias))] if bias is not None else [])
-    name = graph.emit("Conv", names, kernel_shape=list(size), strides=unless_ones(strides), dilations=unless_ones(dilations), group=groups if groups > 1 else None, **pads)
+    name = graph.emit(
+        "Conv", names, kernel_shape=list(size), strides=unless_ones(strides), dilations=unless_ones(dilations), group=groups if groups > 1 else None, **pads
+    )
     return graph.value(name, shape, x.dtype, order)
 
 

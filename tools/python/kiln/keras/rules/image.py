@@ -1,12 +1,10 @@
 """Sizes of pictures."""
 
-import keras
 from keras import ops
 
 from ..errors import Refused
 from ..registry import rule
 from .convolution import is_first, order_of, several
-from .regularization import same
 
 MODES = {
     "nearest": dict(mode="nearest", coordinate_transformation_mode="half_pixel", nearest_mode="round_prefer_ceil"),
@@ -114,6 +112,3 @@ def grayscale(operation, inputs, graph):
         return ops.sum(x * ops.reshape(ops.convert_to_tensor([0.2989, 0.587, 0.114]), shape), axis=axis, keepdims=True)
 
     return graph.cast(graph.call(made, x), graph.frames[-1].outputs[0].dtype)
-
-
-__all__ = ["keras", "same"]

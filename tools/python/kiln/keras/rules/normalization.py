@@ -5,8 +5,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..errors import Refused
-from ..graph import channels_first, plain
 from ..registry import rule
 from .reduction import axes_of
 
@@ -118,6 +116,3 @@ def group_normalization(layer, inputs, graph):
 def spectral(layer, inputs, graph):
     graph.tell(f"'{layer.name}' divides the weights of its layer by their largest singular value in training; in the file they are as they are")
     return graph.call(layer.layer, inputs[0])
-
-
-__all__ = ["Refused", "channels_first", "plain"]

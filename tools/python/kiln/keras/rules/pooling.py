@@ -74,7 +74,16 @@ def adaptive(operation, inputs, graph):
         raise Refused("pools pictures of unknown size to a size")
     if all(n % w == 0 for n, w in zip(sizes, wanted)):
         kernel = [n // w for n, w in zip(sizes, wanted)]
-        return pooled(graph, x, "MaxPool" if most else "AveragePool", kernel, kernel, "valid", operation.data_format, (*x.shape[:2], *wanted) if first else (x.shape[0], *wanted, x.shape[-1]))
+        return pooled(
+            graph,
+            x,
+            "MaxPool" if most else "AveragePool",
+            kernel,
+            kernel,
+            "valid",
+            operation.data_format,
+            (*x.shape[:2], *wanted) if first else (x.shape[0], *wanted, x.shape[-1]),
+        )
 
     def made(x):
         for k, (n, w) in enumerate(zip(sizes, wanted)):

@@ -9,7 +9,6 @@ from ..graph import Value, plain
 from ..registry import rule
 from .core import one_hot
 from .reduction import reduced
-from .shape import joined
 
 
 @rule("layers.Rescaling")
@@ -136,5 +135,3 @@ for word, why in {
     "Pipeline": "has no rule: use its layers",
 }.items():
     rule(f"layers.{word}")(refused(why))
-
-__all__ = ["joined"]

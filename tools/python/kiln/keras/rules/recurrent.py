@@ -10,7 +10,6 @@ from keras import activations
 from ..errors import Refused
 from ..graph import Value, plain
 from ..registry import rule
-from .convolution import unless_ones
 from .shape import flipped
 
 NAMES = {  # Keras' activation: ONNX', alpha, beta
@@ -82,7 +81,8 @@ class Steps:
         self.length = graph.emit("ReduceSum", [self.counts, graph.ints([1])], keepdims=0)
         # Stable: those that count keep their order, 2 T - t for them and -t for the others.
         length = graph.emit("Shape", [self.counts], start=1, end=2)
-        steps = graph.emit("Cast", [graph.emit("Sub", [graph.emit("CumSum", [graph.emit("Add", [graph.emit("Mul", [self.counts, graph.constant(0, "int32")]), graph.constant(1, "int32")]), one]), graph.constant(1, "int32")])], to=1)  # fmt: skip
+        none = graph.emit("Mul", [self.counts, graph.constant(0, "int32")])
+        steps = graph.emit("Cast", [graph.emit("CumSum", [graph.emit("Add", [none, graph.constant(1, "int32")]), one], exclusive=1)], to=1)
         weight = graph.emit("Mul", [graph.emit("Cast", [self.counts], to=1), graph.emit("Cast", [graph.emit("Mul", [length, graph.ints([2])])], to=1)])
         _, self.order = graph.emit("TopK", [graph.emit("Sub", [weight, steps]), length], outputs=2, axis=1)
         place = graph.emit("CumSum", [self.counts, one], exclusive=int(backwards))
@@ -257,5 +257,3 @@ def refused(layer, inputs, graph):
 
 for word in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"):
     rule(f"layers.{word}")(refused)
-
-__all__ = ["unless_ones"]

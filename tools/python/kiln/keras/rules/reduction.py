@@ -39,7 +39,15 @@ def reduction(op):
     return write
 
 
-for word, op in {"Mean": "ReduceMean", "Sum": "ReduceSum", "Max": "ReduceMax", "Amax": "ReduceMax", "Min": "ReduceMin", "Amin": "ReduceMin", "Prod": "ReduceProd"}.items():
+for word, op in {
+    "Mean": "ReduceMean",
+    "Sum": "ReduceSum",
+    "Max": "ReduceMax",
+    "Amax": "ReduceMax",
+    "Min": "ReduceMin",
+    "Amin": "ReduceMin",
+    "Prod": "ReduceProd",
+}.items():
     rule(f"numpy.{word}")(reduction(op))
 rule("math.Logsumexp")(reduction("ReduceLogSumExp"))
 
@@ -65,7 +73,9 @@ def variance(o, x):
 rule("numpy.Var")(composed(variance))
 rule("numpy.Std")(composed(lambda o, x: ops.sqrt(variance(o, x))))
 rule("numpy.Average")(
-    composed(lambda o, x, weights=None: ops.mean(x, axis=o.axis) if weights is None else ops.sum(x * weights, axis=o.axis) / ops.sum(weights * ops.ones_like(x), axis=o.axis))
+    composed(
+        lambda o, x, weights=None: ops.mean(x, axis=o.axis) if weights is None else ops.sum(x * weights, axis=o.axis) / ops.sum(weights * ops.ones_like(x), axis=o.axis)
+    )
 )
 rule("numpy.Ptp")(composed(lambda o, x: ops.max(x, axis=o.axis, keepdims=o.keepdims) - ops.min(x, axis=o.axis, keepdims=o.keepdims)))
 

@@ -8,7 +8,7 @@ from ..errors import Refused
 from ..graph import Value, channels_first, plain
 from ..registry import rule
 from ..walk import BATCH, shape_of
-from .arithmetic import promoted, result
+from .arithmetic import promoted
 
 
 def reshaped(graph, x, shape):
@@ -142,7 +142,8 @@ def split(operation, inputs, graph):
 def unstack(operation, inputs, graph):
     x = inputs[0]
     axis = operation.axis % x.rank
-    return [graph.value(graph.emit("Gather", [graph.form(x), graph.constant(np.array(k, np.int64))], axis=axis), o.shape) for k, o in enumerate(graph.frames[-1].outputs)]
+    taken = [graph.emit("Gather", [graph.form(x), graph.constant(np.array(k, np.int64))], axis=axis) for k in range(len(graph.frames[-1].outputs))]
+    return [graph.value(name, o.shape) for name, o in zip(taken, graph.frames[-1].outputs)]
 
 
 @rule("numpy.BroadcastTo")
@@ -329,6 +330,3 @@ def depth_to_space(operation, inputs, graph):
     if type(operation).__name__ == "DepthToSpace":
         return graph.value(graph.emit("DepthToSpace", [graph.form(x, order)], blocksize=operation.block_size, mode="DCR"), order=order)
     return graph.value(graph.emit("SpaceToDepth", [graph.form(x, order)], blocksize=operation.block_size), order=order)
-
-
-__all__ = ["flipped", "joined", "padded", "reshaped", "result", "sliced"]

@@ -59,10 +59,14 @@ def forth(steps, array):
 def back(steps, array, shape):
     """Keras' array of that shape, of the file's."""
     shapes = [tuple(shape)]
-    for step in steps:
-        shapes.append(forth([step], np.empty(shapes[-1], np.int8)).shape)
+    try:
+        for step in steps:
+            shapes.append(forth([step], np.empty(shapes[-1], np.int8)).shape)
+    except (ValueError, IndexError):
+        shapes.append(None)
     if array.shape != shapes[-1]:
-        raise KerasError(f"has shape {list(array.shape)}, must have {list(shapes[-1])} to be {list(shape)} in Keras")
+        needed = ", which nothing makes" if shapes[-1] is None else f", must have {list(shapes[-1])}"
+        raise KerasError(f"has shape {list(array.shape)}{needed} to be {list(shape)} in Keras")
     for step, before in zip(reversed(steps), reversed(shapes[:-1])):
         if step[0] == "transpose":
             array = np.transpose(array, np.argsort(step[1]))
@@ -103,7 +107,7 @@ def load(model, path):
         if name in of and name in held:
             try:
                 arrays[name] = back(read(steps), numpy_helper.to_array(held[name]), of[name].shape)
-            except (KerasError, ValueError) as e:
+            except KerasError as e:
                 wrong.append(f"'{name}' {e}")
     if wrong:
         raise KerasError(f"'{path}' is not of this model: " + "; ".join(wrong))

@@ -255,7 +255,7 @@ START_TEST(a_file_says_its_regularizers)
         { { NULL, NULL, false }, 7 + 18 },
         { { "w", "l1:1", false }, 6 + 18 },
         { { "?", "l1:0", false }, 0 },
-        { { "z", "l1:0", true }, 7 + 18 },
+        { { "?", "l1:0", true }, 7 + 18 }, /* of activities */
     };
     const struct regularizer_options *of = &penalties[_i].of;
     const float x[2] = { 0, 0 };

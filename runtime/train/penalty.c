@@ -112,7 +112,7 @@ bool penalties_find(struct trainer *t, const struct trainer_options *o, struct r
         ok = regularizer_parse(&g, q->spec, &t->arena, r) &&
              (q->activity ? of_activities(t, q->pattern, &g, active, r) : of_parameters(t, q->pattern, &g, r));
     }
-    ok = ok && (o->measure || of_file(t, o, &scratch, r));
+    ok = ok && of_file(t, o, &scratch, r); /* where one measures nothing trains */
     arena_release(&scratch);
     return ok;
 }

@@ -39,7 +39,7 @@ def encoder_decoder():
 MASKED = np.array([[1, 2, 3, 0, 0, 0], [0, 0, 4, 5, 6, 7], [1, 0, 2, 0, 3, 0], [0, 0, 0, 0, 0, 1], [1, 2, 3, 4, 5, 6], [0, 3, 0, 0, 1, 0]], np.int32)
 
 
-def masked(name, *layers, head=None):
+def masked(name, *layers, told=""):
     def test():
         x = keras.Input((6,), dtype="int32")
         y = L.Embedding(9, 4, mask_zero=True)(x)
@@ -47,7 +47,7 @@ def masked(name, *layers, head=None):
             y = make()(y)
         model = keras.Model(x, y)
         randomise(model)
-        return agrees(model, [MASKED])
+        return agrees(model, [MASKED], told=told)
 
     case(f"masked.{name}")(test)
 
@@ -60,6 +60,7 @@ for kind in (L.LSTM, L.GRU, L.SimpleRNN):
 masked("two", lambda: L.LSTM(4, return_sequences=True), lambda: L.GRU(3))
 masked("zeros", lambda: L.LSTM(4, return_sequences=True, zero_output_for_mask=True), L.Flatten)
 masked("bidirectional", lambda: L.Bidirectional(L.LSTM(4, return_sequences=True)), lambda: L.Bidirectional(L.GRU(3)))
+masked("output", lambda: L.LSTM(4, return_sequences=True), told="the mask of output")
 masked("average", lambda: L.GlobalAveragePooling1D())
 masked("nested", lambda: keras.Sequential([L.Dense(3), L.LSTM(2)]))
 

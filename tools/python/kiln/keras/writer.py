@@ -151,6 +151,10 @@ def made(model, rules=None, inputs=None):
     if lost:
         graph.tell("variables that no output depends on: " + ", ".join(lost))
     metadata.add(file, weights.UNREAD, json.dumps(unread))
+    if walk.is_functional(model):
+        for t in model.outputs:
+            if getattr(t, "_keras_mask", None) is not None:
+                graph.tell(f"the mask of output '{t._keras_history.operation.name}', by which Keras weighs its loss")
     graph.warn()
     return file
 

@@ -13,9 +13,9 @@
  * NULL where there is no such thing. Options are structs, started with their _INIT, which writes down their size: a
  * program that was compiled with fewer fields runs with a later library, and one that sets fields which the library
  * does not know yet is refused. A NULL options pointer means the defaults, which are zeros. Structs that the library
- * hands out are its own, and may have more fields in a later version. Beside the errors that a comment names, any call
- * may end with NO_MEMORY, with LIMIT where a limit of memory or time is set, and with STOPPED where its context has been
- * cancelled.
+ * hands out are its own, and may have more fields in a later version; those in arrays, and those of a program that have
+ * no size, never will. Beside the errors that a comment names, any call may end with NO_MEMORY, with LIMIT where a
+ * limit of memory or time is set, and with STOPPED where its context has been cancelled.
  *
  * Threads. A model, a data set or a context may be used by any number of threads at once. A session or a trainer belongs
  * to one thread at a time. Different objects never share anything that changes, but for what a context is for.
@@ -209,7 +209,10 @@ typedef struct kiln_tensor kiln_tensor;
  * NUL. Errors: BAD_ARGUMENT (dtype, rank, a negative dimension, more bytes than can be counted), NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims,
                                      const void *data, kiln_error *err);
-/* The same around the caller's own memory, without a copy: `bytes` must be what dtype and shape ask for. The memory
+/* Strings of any bytes, NUL as well: element k is a copy of the lengths[k] bytes at strings[k]. Errors: as above. */
+KILN_API kiln_status kiln_tensor_new_strings(kiln_tensor **out, int rank, const int64_t *dims,
+                                             const char *const *strings, const size_t *lengths, kiln_error *err);
+/* A tensor around the caller's own memory, without a copy: `bytes` must be what dtype and shape ask for. The memory
  * must be aligned to its elements, and stay until the tensor is freed; it may be written to between runs. No strings.
  * Errors: BAD_ARGUMENT, NO_MEMORY. */
 KILN_API kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, void *data,

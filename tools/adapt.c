@@ -126,7 +126,7 @@ static const struct argp_option argp_options[] = {
       2 },
     { "freeze-backbone", KEY_FREEZE, NULL, 0, "only the head is to train, a new one or the one that there is", 2 },
     { "train-output", KEY_OUTPUT, "NAME", 0, "the output that is to train; may be repeated (the first)", 2 },
-    { "batch", KEY_BATCH, "WHAT", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },
+    { "batch", KEY_BATCH, "free|keep", 0, "of a batch that the file fixes: free it or keep it (free)", 3 },
     { "as", KEY_AS, "NAME=CHOICE", 0,
       "what a layer is, where the table is wrong: batch-normalization, scale-and-shift, constant, trainable, frozen; "
       "of BatchNormalization fresh or measured (of a node in the file: anew), of what it was folded into folded or "
@@ -138,19 +138,20 @@ static const struct argp_option argp_options[] = {
     { 0 },
 };
 
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "MODEL",
+    "Make of any ONNX file a network that trains and computes the same: what an exporter has "
+    "taken apart is made again, what was found is told, and the decisions go into the file. "
+    "Where nothing in it would train that is an error, and there is no file.",
+    adaptation_options,
+    help_filled,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options,
-        parse_option,
-        "MODEL",
-        "Make of any ONNX file a network that trains and computes the same: what an exporter has "
-        "taken apart is made again, what was found is told, and the decisions go into the file. "
-        "Where nothing in it would train that is an error, and there is no file.",
-        adaptation_options,
-        help_filled,
-        NULL
-    };
     struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
     static struct command c;
 
@@ -160,4 +161,14 @@ static int run(int argc, char **argv)
     return command_end(&c, command_start(&c, o.adapt.threads) && adapt_file(&c, &o));
 }
 
-const struct verb verb_adapt = { "adapt", "make a network that trains of any file", run };
+const struct verb verb_adapt = {
+    "adapt",
+    "make a network that trains of any file",
+    run,
+    &argp,
+    "An export, and the same for five classes of one's own:\n"
+    "    kiln adapt export.onnx --calibrate npz:train.npz --output net.onnx\n"
+    "    kiln adapt export.onnx --classes 5 --freeze-backbone --calibrate folder:photos --output head.onnx\n"
+    "What is in the table of the first is decided otherwise:\n"
+    "    kiln adapt export.onnx --as 'norm*=frozen' --output net.onnx\n",
+};

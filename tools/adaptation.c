@@ -58,9 +58,9 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-static const struct argp adaptation_argp = { .options = options, .parser = parse_option, .children = limits_options };
+const struct argp adaptation_argp = { .options = options, .parser = parse_option, .children = limits_options };
 
-const struct argp_child adaptation_options[] = { { &adaptation_argp, 0, "What the file does not tell:", 8 }, { 0 } };
+const struct argp_child adaptation_options[] = { ADAPTATION_OPTIONS, { 0 } };
 
 void adapt_add_choice(struct adapt_request *q, char *arg, struct argp_state *state)
 {

@@ -21,6 +21,12 @@ struct adapt_request {
 /* --calibrate, --limit, --normalize, --epsilon, --momentum, --threads, and the limits, as children of a verb's argp,
  * whose parser gives them its request at ARGP_KEY_INIT: state->child_inputs[0]. */
 extern const struct argp_child adaptation_options[];
+/* One of several children. */
+#define ADAPTATION_OPTIONS                                                                                             \
+    {                                                                                                                  \
+        &adaptation_argp, 0, "What the file does not tell:", 8                                                         \
+    }
+extern const struct argp adaptation_argp;
 
 /* Takes "NAME=CHOICE"; the option's error ends the command. */
 void adapt_add_choice(struct adapt_request *q, char *arg, struct argp_state *state);

@@ -364,34 +364,36 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_option argp_options[] = {
+    { "train", KEY_TRAIN, NULL, 0, "steps of training on random samples, not inference", 0 },
+    { "optimizer", 'O', "OPTIMIZER[:KEY=VALUE,...]", 0, "of the training: {optimizers} (adam)", 0 },
+    { "batch", 'b', "N", 0, "the first dimension, where the model leaves it open (1; 32 with --train)", 0 },
+    { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
+    { "duration", KEY_DURATION, "S", 0, "go on for so long, at least three runs (2)", 0 },
+    { "nodes", KEY_NODES, NULL, 0, "tell each node, not each operator", 0 },
+    { "brief", KEY_BRIEF, NULL, 0, "leave the operators out", 0 },
+    { "exact", KEY_EXACT, NULL, 0, "no ways that are faster and round worse", 0 },
+    { "recompute", KEY_RECOMPUTE, NULL, 0, "with --train: what a step keeps for its way back is made again", 0 },
+    { 0 },
+};
+
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "MODEL",
+    "Tell how long a model takes on random numbers: median and minimum, memory, time by operator."
+    "\vThe rates count each multiplication and addition of convolutions and matrix products, and each byte of a "
+    "node's tensors once. The last column is the share of the nearer limit: of the arithmetic ('flops') or of "
+    "reading memory ('bytes') as measured on this machine at the start. It passes 100 where tensors stay in "
+    "caches, "
+    "and where a way with fewer multiplications (Winograd's) is taken.",
+    shaped_options,
+    help_filled,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        { "train", KEY_TRAIN, NULL, 0, "steps of training on random samples, not inference", 0 },
-        { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "of the training: {optimizers} (adam)", 0 },
-        { "batch", 'b', "N", 0, "the first dimension, where the model leaves it open (1; 32 with --train)", 0 },
-        { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
-        { "duration", KEY_DURATION, "S", 0, "go on for so long, at least three runs (2)", 0 },
-        { "nodes", KEY_NODES, NULL, 0, "tell each node, not each operator", 0 },
-        { "brief", KEY_BRIEF, NULL, 0, "leave the operators out", 0 },
-        { "exact", KEY_EXACT, NULL, 0, "no ways that are faster and round worse", 0 },
-        { "recompute", KEY_RECOMPUTE, NULL, 0, "with --train: what a step keeps for its way back is made again", 0 },
-        { 0 },
-    };
-    const struct argp argp = {
-        options,
-        parse_option,
-        "MODEL",
-        "Tell how long a model takes on random numbers: median and minimum, memory, time by operator."
-        "\vThe rates count each multiplication and addition of convolutions and matrix products, and each byte of a "
-        "node's tensors once. The last column is the share of the nearer limit: of the arithmetic ('flops') or of "
-        "reading memory ('bytes') as measured on this machine at the start. It passes 100 where tensors stay in "
-        "caches, "
-        "and where a way with fewer multiplications (Winograd's) is taken.",
-        shaped_options,
-        help_filled,
-        NULL
-    };
     struct options o = { .duration = 2 };
     static struct bench b;
     bool ok;
@@ -407,4 +409,12 @@ static int run(int argc, char **argv)
     return command_end(&b.command, ok);
 }
 
-const struct verb verb_bench = { "bench", "tell how long a model takes, and where", run };
+const struct verb verb_bench = {
+    "bench",
+    "tell how long a model takes, and where",
+    run,
+    &argp,
+    "How long inference takes, and a training step, each node:\n"
+    "    kiln bench model.onnx --batch 8\n"
+    "    kiln bench model.onnx --train --optimizer sgd:momentum=0.9 --nodes\n",
+};

@@ -8,19 +8,16 @@
  * that there are. */
 static const char *names_of(const struct prediction *y, const kiln_model *m, bool given)
 {
-    static const char prefix[] = "kiln.classes.";
+    const char *const said = model_metadata_of(m, "kiln.classes.", y->name);
     const char *key, *value, *only = NULL;
     size_t count = 0;
 
-    for (size_t k = 0; kiln_model_metadata(m, k, &key, &value); k++) {
-        if (strncmp(key, prefix, strlen(prefix)) != 0)
-            continue;
-        if (strcmp(key + strlen(prefix), y->name) == 0)
-            return value;
-        only = value;
-        count++;
-    }
-    return given && count == 1 ? only : NULL;
+    for (size_t k = 0; kiln_model_metadata(m, k, &key, &value); k++)
+        if (strncmp(key, "kiln.classes.", strlen("kiln.classes.")) == 0) {
+            only = value;
+            count++;
+        }
+    return said ? said : given && count == 1 ? only : NULL;
 }
 
 static bool is_given(const struct prediction *y)

@@ -185,6 +185,17 @@ kiln_tensor *random_input(struct command *c, const kiln_value_info *input, int64
     return t;
 }
 
+const char *model_metadata_of(const kiln_model *m, const char *prefix, const char *name)
+{
+    const size_t length = strlen(prefix);
+    const char *key, *value;
+
+    for (size_t k = 0; kiln_model_metadata(m, k, &key, &value); k++)
+        if (strncmp(key, prefix, length) == 0 && strcmp(key + length, name) == 0)
+            return value;
+    return NULL;
+}
+
 bool write_file(void *user, const void *bytes, size_t count)
 {
     return fwrite(bytes, 1, count, user) == count;

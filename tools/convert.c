@@ -132,28 +132,30 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_option argp_options[] = {
+    { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
+    { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
+    { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
+    { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 1 },
+    { "trainable", KEY_TRAINABLE, NULL, 0, "the short form of kiln adapt; needs --calibrate", 2 },
+    { "folded", KEY_FOLDED, "named|all|none", 0,
+      "with --calibrate: convolutions that BatchNormalization was folded into, those named so (named), all, none", 3 },
+    { 0 },
+};
+
+static const struct argp_child children[] = { ADAPTATION_OPTIONS,
+                                              { &step_arguments, 0, "Training that the file tells:", 12 },
+                                              { 0 } };
+
+static const struct argp argp = {
+    argp_options, parse_option,
+    "MODEL",      "Write a model in another form: binary or text, for inference, or for training.",
+    children,     NULL,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        { "output", 'o', "FILE", 0, "where the model goes; text where it ends in .onnxtxt", 1 },
-        { "text", 't', NULL, 0, "write the ONNX textual syntax, whatever the file is called", 1 },
-        { "inference", KEY_INFERENCE, NULL, 0, "BatchNormalization and Dropout as they are after training", 1 },
-        { "set", KEY_SET, "NAME=FILE", 0, SET_HELP, 1 },
-        { "trainable", KEY_TRAINABLE, NULL, 0, "the short form of kiln adapt; needs --calibrate", 2 },
-        { "folded", KEY_FOLDED, "WHICH", 0,
-          "with --calibrate: convolutions that BatchNormalization was folded into, those named so (named), all, none",
-          3 },
-        { 0 },
-    };
-    const struct argp_child children[] = { adaptation_options[0],
-                                           { &step_arguments, 0, "Training that the file tells:", 12 },
-                                           { 0 } };
-    const struct argp argp = {
-        options,  parse_option,
-        "MODEL",  "Write a model in another form: binary or text, for inference, or for training.",
-        children, NULL,
-        NULL
-    };
     struct options o = { .adapt.options = KILN_ADAPT_OPTIONS_INIT };
     static struct conversion v;
     bool ok;
@@ -167,4 +169,15 @@ static int run(int argc, char **argv)
     return command_end(&v.command, ok);
 }
 
-const struct verb verb_convert = { "convert", "write a model in another form", run };
+const struct verb verb_convert = {
+    "convert",
+    "write a model in another form",
+    run,
+    &argp,
+    "Text to look at, which becomes a model again:\n"
+    "    kiln convert model.onnx --output model.onnxtxt\n"
+    "    kiln convert model.onnxtxt --output again.onnx\n"
+    "Training as one graph, for any runtime:\n"
+    "    kiln convert model.onnx --training --lower --loss sparse_categorical_crossentropy --batch 32 \\\n"
+    "        --output step.onnx\n",
+};

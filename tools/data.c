@@ -291,16 +291,19 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "SPEC",
+    "What is in a data set: how many samples, of which shape and range, classes and their "
+    "balance, and what is no number.\vData sets:\n{data:}",
+    limits_options,
+    help_filled,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,
-                               parse_option,
-                               "SPEC",
-                               "What is in a data set: how many samples, of which shape and range, classes and their "
-                               "balance, and what is no number.\v{data:}",
-                               limits_options,
-                               help_filled,
-                               NULL };
     struct options o = { 0 };
     static struct looking l;
     struct command *c = &l.command;
@@ -319,4 +322,12 @@ static int run(int argc, char **argv)
     return command_end(c, ok);
 }
 
-const struct verb verb_data = { "data", "what is in a data set", run };
+const struct verb verb_data = {
+    "data",
+    "what is in a data set",
+    run,
+    &argp,
+    "A folder of pictures, and a table whose column 'kind' is to be predicted:\n"
+    "    kiln data photos --figure sheet.svg\n"
+    "    kiln data csv:train.csv --label kind --json\n",
+};

@@ -227,10 +227,11 @@ static bool claim(const struct options *o, struct command *c)
            kiln_file_claim(c->context, o->json, KILN_FILE_OUTPUT, &c->err) == KILN_OK;
 }
 
+static const struct argp argp = { argp_options,   parse_option, "MODEL", "Loss and metrics of a model on a data set.",
+                                  limits_options, NULL,         NULL };
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = { argp_options,   parse_option, "MODEL", "Loss and metrics of a model on a data set.",
-                               limits_options, NULL,         NULL };
     struct options o = { .batch = 256, .learn = { .part = KILN_PART_TEST, .trainer = KILN_TRAINER_OPTIONS_INIT } };
     static struct learn l;
     struct command *c = &l.command;
@@ -246,4 +247,13 @@ static int run(int argc, char **argv)
     return command_end(c, ok);
 }
 
-const struct verb verb_eval = { "eval", "loss and metrics on a data set", run };
+const struct verb verb_eval = {
+    "eval",
+    "loss and metrics on a data set",
+    run,
+    &argp,
+    "The test part of the data, with the table of what classes are taken for:\n"
+    "    kiln eval trained.onnx --data npz:data.npz:test --confusion\n"
+    "All of it for a program:\n"
+    "    kiln eval trained.onnx --data npz:data.npz --json -\n",
+};

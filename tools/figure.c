@@ -325,17 +325,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "NAME=HISTORY.csv...",
+    "Draw the curves of several training runs, from the histories that `kiln train --history` writes.",
+    NULL,
+    NULL,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options,
-        parse_option,
-        "NAME=HISTORY.csv...",
-        "Draw the curves of several training runs, from the histories that `kiln train --history` writes.",
-        NULL,
-        NULL,
-        NULL
-    };
     struct options o = { .title = "training" };
     static struct command c;
     struct history runs[MAX_RUNS] = { 0 };
@@ -357,4 +358,11 @@ static int run(int argc, char **argv)
     return command_end(&c, ok);
 }
 
-const struct verb verb_figure = { "figure", "draw the curves of training runs", run };
+const struct verb verb_figure = {
+    "figure",
+    "draw the curves of training runs",
+    run,
+    &argp,
+    "Two runs in one figure:\n"
+    "    kiln figure --output curves.svg --title 'with and without' with=bn.csv without=plain.csv\n",
+};

@@ -64,18 +64,19 @@ static bool initialise(struct command *c, const struct options *o, size_t *count
     return ok;
 }
 
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "MODEL",
+    "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer."
+    "\vRules:\n{initialisers:}",
+    limits_options,
+    help_filled,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options,
-        parse_option,
-        "MODEL",
-        "Draw initial weights by Keras' rules, as the metadata say (init.NAME), else by the kind of layer."
-        "\vRules:\n{initialisers:}",
-        limits_options,
-        help_filled,
-        NULL
-    };
     struct options o = { 0 };
     static struct command c;
     size_t count = 0;
@@ -91,4 +92,11 @@ static int run(int argc, char **argv)
     return command_end(&c, ok);
 }
 
-const struct verb verb_init = { "init", "draw initial weights", run };
+const struct verb verb_init = {
+    "init",
+    "draw initial weights",
+    run,
+    &argp,
+    "From a network in ONNX' textual syntax:\n"
+    "    kiln init net.onnxtxt --seed 1 --output fresh.onnx\n",
+};

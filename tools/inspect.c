@@ -456,37 +456,38 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_option argp_options[] = {
+    { "text", 't', NULL, 0, "the model in the ONNX textual syntax, big tensors abbreviated", 1 },
+    { "full", OPTION_FULL, NULL, 0, "with --text: all values of all tensors, so that it can be read back", 1 },
+    { "plan", 'p', NULL, 0, "the program that is run: steps, places in memory, what was folded", 1 },
+    { "train", OPTION_TRAIN, NULL, 0, "with --plan: a training step (Adam's), not inference", 1 },
+    { "gradients", OPTION_GRADIENTS, NULL, 0,
+      "where gradients flow in training, where they end and why, and what a step keeps for them; also with --json", 1 },
+    { "recompute", OPTION_RECOMPUTE, NULL, 0,
+      "with --train or --gradients: what is kept for the way back is made again", 1 },
+    { "batch", 'b', "N", 0,
+      "with --plan or --gradients: for this first dimension, where the model leaves it open (1); other dimensions "
+      "are 1, or what "
+      "--shape says",
+      1 },
+    { "dot", 'd', NULL, 0, "a picture for Graphviz", 1 },
+    { "json", 'j', NULL, 0, "everything, for programs", 1 },
+    { 0 },
+};
+
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "MODEL",
+    "Tell what a model is made of: inputs, outputs, layers with shapes and parameters, what trains and why, "
+    "operators that are not supported or have no gradient.",
+    shaped_options,
+    NULL,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        { "text", 't', NULL, 0, "the model in the ONNX textual syntax, big tensors abbreviated", 1 },
-        { "full", OPTION_FULL, NULL, 0, "with --text: all values of all tensors, so that it can be read back", 1 },
-        { "plan", 'p', NULL, 0, "the program that is run: steps, places in memory, what was folded", 1 },
-        { "train", OPTION_TRAIN, NULL, 0, "with --plan: a training step (Adam's), not inference", 1 },
-        { "gradients", OPTION_GRADIENTS, NULL, 0,
-          "where gradients flow in training, where they end and why, and what a step keeps for them; also with --json",
-          1 },
-        { "recompute", OPTION_RECOMPUTE, NULL, 0,
-          "with --train or --gradients: what is kept for the way back is made again", 1 },
-        { "batch", 'b', "N", 0,
-          "with --plan or --gradients: for this first dimension, where the model leaves it open (1); other dimensions "
-          "are 1, or what "
-          "--shape says",
-          1 },
-        { "dot", 'd', NULL, 0, "a picture for Graphviz", 1 },
-        { "json", 'j', NULL, 0, "everything, for programs", 1 },
-        { 0 },
-    };
-    const struct argp argp = {
-        options,
-        parse_option,
-        "MODEL",
-        "Tell what a model is made of: inputs, outputs, layers with shapes and parameters, what trains and why, "
-        "operators that are not supported or have no gradient.",
-        shaped_options,
-        NULL,
-        NULL
-    };
     struct options o = { 0 };
     static struct inspection i;
     struct page page = { .command = &i.command };
@@ -508,4 +509,13 @@ static int run(int argc, char **argv)
     return command_end(&i.command, ok);
 }
 
-const struct verb verb_inspect = { "inspect", "tell what a model is made of", run };
+const struct verb verb_inspect = {
+    "inspect",
+    "tell what a model is made of",
+    run,
+    &argp,
+    "Layers, shapes and parameters, then where gradients end, then the program that is run:\n"
+    "    kiln inspect model.onnx\n"
+    "    kiln inspect --gradients --batch 32 model.onnx\n"
+    "    kiln inspect --plan --shape x=1x3x224x224 model.onnx\n",
+};

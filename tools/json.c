@@ -112,15 +112,23 @@ void json_whole(struct json *j, const char *key, int64_t n)
     page_printf(j->out, "%lld", (long long)n);
 }
 
+void json_whole_unsigned(struct json *j, const char *key, uint64_t n)
+{
+    item(j, key);
+    page_printf(j->out, "%llu", (unsigned long long)n);
+}
+
 void json_number(struct json *j, const char *key, double x, int digits)
 {
+    const char *shown;
     char text[40];
 
     item(j, key);
     snprintf(text, sizeof text, "%.*g", digits > DBL_DIG ? DBL_DIG : digits, x);
     if (digits > DBL_DIG && strtod(text, NULL) != x)
         snprintf(text, sizeof text, "%.*g", digits, x);
-    page_printf(j->out, "%s", isfinite(x) ? text : "null");
+    shown = isfinite(x) ? text : "null";
+    page_add(j->out, shown, strlen(shown));
 }
 
 void json_flag(struct json *j, const char *key, bool b)

@@ -23,6 +23,7 @@ void json_text(struct json *j, const char *key, const char *s);
 void json_text_n(struct json *j, const char *key, const char *s, size_t length);
 void json_key(struct json *j, const char *s, size_t length);
 void json_whole(struct json *j, const char *key, int64_t n);
+void json_whole_unsigned(struct json *j, const char *key, uint64_t n);
 /* With as many digits as matter, 17 for the number itself; null where it is not finite: JSON has no such numbers. */
 void json_number(struct json *j, const char *key, double x, int digits);
 void json_flag(struct json *j, const char *key, bool b);

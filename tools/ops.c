@@ -60,15 +60,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+static const struct argp_option argp_options[] = {
+    { "json", 'j', NULL, 0, "with all inputs, outputs and types, for programs", 0 }, { 0 }
+};
+
+static const struct argp argp = { argp_options, parse_option,
+                                  "",           "List the operators: versions, gradient or the reason why not, types.",
+                                  NULL,         NULL,
+                                  NULL };
+
 static int run(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        { "json", 'j', NULL, 0, "with all inputs, outputs and types, for programs", 0 }, { 0 }
-    };
-    const struct argp argp = { options, parse_option,
-                               "",      "List the operators: versions, gradient or the reason why not, types.",
-                               NULL,    NULL,
-                               NULL };
     kiln_error err = { 0 };
     bool json = false;
 
@@ -81,4 +83,11 @@ static int run(int argc, char **argv)
     return 0;
 }
 
-const struct verb verb_ops = { "ops", "list the operators", run };
+const struct verb verb_ops = {
+    "ops",
+    "list the operators",
+    run,
+    &argp,
+    "Operators, their versions and gradients, for a program:\n"
+    "    kiln ops --json\n",
+};

@@ -499,12 +499,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp argp = {
+    argp_options, parse_option, "MODEL", "What a model makes of the samples of a data set.", limits_options, NULL, NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options,   parse_option, "MODEL", "What a model makes of the samples of a data set.",
-        limits_options, NULL,         NULL
-    };
     struct options o = { .batch = 256, .threshold = (double)NAN };
     static struct predict p;
     struct command *c = &p.command;
@@ -522,4 +522,11 @@ static int run(int argc, char **argv)
     return command_end(c, ok);
 }
 
-const struct verb verb_predict = { "predict", "what a model makes of a data set", run };
+const struct verb verb_predict = {
+    "predict",
+    "what a model makes of a data set",
+    run,
+    &argp,
+    "Classes of a table's rows, by name:\n"
+    "    kiln predict trained.onnx --data new.csv --label none --classes --output out.csv\n",
+};

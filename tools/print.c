@@ -1,10 +1,11 @@
 #include "tools.h"
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool unsaid; /* there was no memory for a line */
+static _Atomic bool unsaid; /* there was no memory for a line */
 
 bool said_all(void)
 {
@@ -170,9 +171,8 @@ bool page_save(struct page *p, const char *path, struct command *c)
 /* What there is no memory for is told. */
 static void end_saying(FILE *to, struct page *p)
 {
-    if (p->failed && !unsaid)
+    if (p->failed && !atomic_exchange(&unsaid, true))
         fprintf(stderr, "kiln: out of memory\n");
-    unsaid |= p->failed;
     if (!p->failed && p->length)
         fwrite(p->text, 1, p->length, to);
     page_free(p);

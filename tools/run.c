@@ -292,24 +292,26 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp_option argp_options[] = {
+    { "input", 'i', "NAME=FILE", 0, "an input, from a .npy or a .pb file; those not given are random, and it is said",
+      0 },
+    { "output", 'o', "DIR", 0,
+      "write the outputs to DIR/NAME.npy, numbers that NumPy has no type for to DIR/NAME.pb, what is no tensor of "
+      "numbers to "
+      "DIR/NAME.json, and say where",
+      0 },
+    { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
+    { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
+    { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
+    { "seed", 's', "N", 0, "of random inputs and operators (0)", 0 },
+    { 0 },
+};
+
+static const struct argp argp = { argp_options,   parse_option, "MODEL", "Run a model and print its outputs.",
+                                  shaped_options, NULL,         NULL };
+
 static int run(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        { "input", 'i', "NAME=FILE", 0,
-          "an input, from a .npy or a .pb file; those not given are random, and it is said", 0 },
-        { "output", 'o', "DIR", 0,
-          "write the outputs to DIR/NAME.npy, numbers that NumPy has no type for to DIR/NAME.pb, what is no tensor of "
-          "numbers to "
-          "DIR/NAME.json, and say where",
-          0 },
-        { "threads", 't', "N", 0, "threads (0: one for each CPU)", 0 },
-        { "exact", KEY_EXACT, NULL, 0, "only ways that round as a plain sum does: slower", 0 },
-        { "profile", 'p', "FILE", 0, "write how long each node took, as a Chrome trace", 0 },
-        { "seed", 's', "N", 0, "of random inputs and operators (0)", 0 },
-        { 0 },
-    };
-    const struct argp argp = { options,        parse_option, "MODEL", "Run a model and print its outputs.",
-                               shaped_options, NULL,         NULL };
     static struct options o;
     static struct run r;
     bool ok;
@@ -323,4 +325,12 @@ static int run(int argc, char **argv)
     return command_end(&r.command, ok);
 }
 
-const struct verb verb_run = { "run", "run a model on files, or on random numbers", run };
+const struct verb verb_run = {
+    "run",
+    "run a model on files, or on random numbers",
+    run,
+    &argp,
+    "On random numbers, then on a file:\n"
+    "    kiln run model.onnx\n"
+    "    kiln run model.onnx --input x=batch.npy --output out\n",
+};

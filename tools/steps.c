@@ -66,7 +66,7 @@ static const struct argp_option options[] = {
       "the output that is INPUT in the next step",
       0 },
     { "loss", KEY_STEP_LOSS, "LOSS", 0, "as of kiln train; repeated for several outputs (as the output tells)", 0 },
-    { "optimizer", KEY_OPTIMIZER, "NAME", 0, "as of kiln train (adam)", 0 },
+    { "optimizer", KEY_OPTIMIZER, "OPTIMIZER[:KEY=VALUE,...]", 0, "as of kiln train (adam)", 0 },
     { "freeze", KEY_FREEZE, "PATTERN", 0, "as of kiln train; may be repeated", 0 },
     { "batch", KEY_BATCH, "N", 0, "samples of a step that is lowered (32, or as many as the model takes)", 0 },
     { "seed", KEY_SEED, "N", 0, "what Dropout draws from, as kiln train with that seed (0)", 0 },

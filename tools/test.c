@@ -376,19 +376,20 @@ static void forget(struct suite *s)
     free(s->list);
 }
 
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "PATH...",
+    "Run ONNX backend tests: directories with model.onnx and test_data_set_N, light models with their outputs "
+    "beside them, or directories of those. Where a model's metadata say that test.kind is training, the data sets "
+    "are steps of its training_info. A line each, and totals.",
+    limits_options,
+    NULL,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options,
-        parse_option,
-        "PATH...",
-        "Run ONNX backend tests: directories with model.onnx and test_data_set_N, light models with their outputs "
-        "beside them, or directories of those. Where a model's metadata say that test.kind is training, the data sets "
-        "are steps of its training_info. A line each, and totals.",
-        limits_options,
-        NULL,
-        NULL
-    };
     struct options o = { .test.tolerance = { -1, -1 } };
     static struct suite s = { .lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
     int code;
@@ -402,4 +403,12 @@ static int run(int argc, char **argv)
     return code ? code : s.of[FAILED] ? -KILN_MISMATCH : 0;
 }
 
-const struct verb verb_test = { "test", "run ONNX backend tests", run };
+const struct verb verb_test = {
+    "test",
+    "run ONNX backend tests",
+    run,
+    &argp,
+    "ONNX' own tests, and those of a list:\n"
+    "    kiln test /usr/share/libonnx-testdata/data/node\n"
+    "    kiln test --expect results.txt --ulp data\n",
+};

@@ -11,10 +11,20 @@ struct verb {
     const char *name;
     const char *summary;               /* half a line, for `kiln --help` */
     int (*run)(int argc, char **argv); /* argv[0] is "kiln VERB"; returns the exit code */
+    const struct argp *argp;           /* what it is run with; manual pages and completions are made of it (man/) */
+    const char *examples;              /* lines of what is done, "    kiln VERB ..." below each */
 };
 
 extern const struct verb verb_eval, verb_figure, verb_init, verb_predict, verb_train;
-extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_test;
+extern const struct verb verb_data, verb_adapt, verb_bench, verb_convert, verb_inspect, verb_ops, verb_run, verb_serve,
+    verb_test;
+
+/* -- verbs.c -- */
+
+/* In the order in which one meets them, ended by NULL. */
+extern const struct verb *const verbs[];
+/* What the command is for, in a line, and examples of it, as a verb's. */
+extern const char kiln_purpose[], kiln_examples[];
 
 enum { EXIT_USAGE = 64 }; /* wrong options, as sysexits has it */
 
@@ -92,6 +102,8 @@ kiln_model *open_filled_model(struct command *c, const char *path, uint64_t seed
  * with an error. */
 kiln_tensor *random_input(struct command *c, const kiln_value_info *input, int64_t batch, uint64_t seed,
                           int32_t stream);
+/* What the model's metadata have under this key, such as "kiln.classes." and the name of an output; NULL. */
+const char *model_metadata_of(const kiln_model *m, const char *prefix, const char *name);
 /* A kiln_write_fn: `user` is a FILE. */
 bool write_file(void *user, const void *bytes, size_t count);
 /* What a profile of the session, or of the trainer where that is NULL, remembers, to a file: a Chrome trace. */

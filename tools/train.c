@@ -82,17 +82,17 @@ static const struct argp_option argp_options[] = {
     { "trainable", KEY_TRAINABLE, "PATTERN", 0, "only these parameters train; may be repeated (all that can)", 2 },
     { "freeze", KEY_FREEZE, "PATTERN", 0, "parameters that keep their values; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
-    { "regularize", KEY_REGULARIZE, "PATTERN=NAME[:KEY=VALUE,...]", 0,
+    { "regularize", KEY_REGULARIZE, "PATTERN=REGULARIZER[:KEY=VALUE,...]", 0,
       "add {regularizers} of parameters to the loss: '*kernel=l2:0.0001'; may be repeated (of others as the file says: "
       "kiln.regularize.NAME)",
       2 },
-    { "regularize-activity", KEY_REGULARIZE_ACTIVITY, "PATTERN=NAME[:KEY=VALUE,...]", 0,
+    { "regularize-activity", KEY_REGULARIZE_ACTIVITY, "PATTERN=REGULARIZER[:KEY=VALUE,...]", 0,
       "the same of what nodes compute, by the names of values or nodes: the mean over the samples", 2 },
 
     { NULL, 0, NULL, 0, "How:", 3 },
-    { "optimizer", 'O', "NAME[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 3 },
-    { "schedule", KEY_SCHEDULE, "NAME[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 3 },
-    { "reduce-on-plateau", KEY_PLATEAU, "METRIC[:KEY=VALUE,...]", 0,
+    { "optimizer", 'O', "OPTIMIZER[:KEY=VALUE,...]", 0, "{optimizers} (adam)", 3 },
+    { "schedule", KEY_SCHEDULE, "SCHEDULE[:KEY=VALUE,...]", 0, "of the learning rate: {schedules} (it stays)", 3 },
+    { "reduce-on-plateau", KEY_PLATEAU, "[val_]METRIC[:KEY=VALUE,...]", 0,
       "a lower learning rate where the metric no longer improves: val_loss:factor=0.5,patience=3", 3 },
     { "rate-factor", KEY_FACTOR, "PATTERN=F", 0,
       "parameters that learn with F times the learning rate; may be repeated, the last that matches counts", 3 },
@@ -108,7 +108,7 @@ static const struct argp_option argp_options[] = {
       "so many epochs are taken to lie behind; --epochs counts them, too (0)", 3 },
     { "steps-per-epoch", KEY_STEPS_PER_EPOCH, "N", 0,
       "an epoch has N steps, the data begin anew where they end (once through the data)", 3 },
-    { "early-stop", KEY_STOP, "METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
+    { "early-stop", KEY_STOP, "[val_]METRIC:PATIENCE", 0, "end after so many epochs without improvement", 3 },
     { "min-delta", KEY_MIN_DELTA, "D", 0, "what is better by less than D is no improvement to --early-stop (0)", 3 },
     { "seed", KEY_SEED, "N", 0, "of initial values, order, augmentation and Dropout (0)", 3 },
     { "threads", 't', "N", 0, "(one for each CPU)", 3 },
@@ -122,11 +122,12 @@ static const struct argp_option argp_options[] = {
 
     { NULL, 0, NULL, 0, "What is kept of it:", 4 },
     { "output", 'o', "FILE", 0, "where the trained model goes; text where it ends in .onnxtxt", 4 },
-    { "save-best", KEY_BEST, "METRIC", 0,
+    { "save-best", KEY_BEST, "[val_]METRIC", 0,
       "write the model whenever loss, accuracy or another metric is best; val_loss ... of the data to validate with, "
       "OUTPUT_loss ... of one of several outputs",
       4 },
-    { "restore-best", KEY_RESTORE_BEST, "METRIC", 0, "at the end the model is what it was when this was best", 4 },
+    { "restore-best", KEY_RESTORE_BEST, "[val_]METRIC", 0, "at the end the model is what it was when this was best",
+      4 },
     { "checkpoint", KEY_CHECKPOINT, "DIR", 0,
       "keep in DIR, after each epoch, all that is needed to go on from there with --resume", 4 },
     { "checkpoint-steps", KEY_CHECKPOINT_STEPS, "N", 0, "and after each N steps", 4 },
@@ -442,22 +443,23 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp argp = {
+    argp_options,
+    parse_option,
+    "MODEL",
+    "Train a model. What trains and which loss is used goes by the model and is said. A model whose training_info "
+    "says "
+    "how it is trained is trained so, unless --loss or --optimizer is given."
+    "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nSchedules, of "
+    "step t from 0:\n{schedules:}\nOn a plateau:\n{plateau:}\nRegularizers:\n{regularizers:}\nMetrics:\n{metrics:}"
+    "\nAugmentation:\n{augmentation:}",
+    limits_options,
+    help_filled,
+    NULL
+};
+
 static int run(int argc, char **argv)
 {
-    const struct argp argp = {
-        argp_options,
-        parse_option,
-        "MODEL",
-        "Train a model. What trains and which loss is used goes by the model and is said. A model whose training_info "
-        "says "
-        "how it is trained is trained so, unless --loss or --optimizer is given."
-        "\vData:\n{data:}\nLosses:\n{losses:}\nOptimizers:\n{optimizers:}\nSchedules, of "
-        "step t from 0:\n{schedules:}\nOn a plateau:\n{plateau:}\nRegularizers:\n{regularizers:}\nMetrics:\n{metrics:}"
-        "\nAugmentation:\n{augmentation:}",
-        limits_options,
-        help_filled,
-        NULL
-    };
     struct train_options o = { .epochs = 1,
                                .board.every = -1,
                                .fit = KILN_FIT_OPTIONS_INIT,
@@ -491,4 +493,17 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct verb verb_train = { "train", "train a model on a data set", run };
+const struct verb verb_train = {
+    "train",
+    "train a model on a data set",
+    run,
+    &argp,
+    "Five epochs, the best of them kept, and curves:\n"
+    "    kiln train net.onnx --data npz:train.npz --validation-split .1 --epochs 5 \\\n"
+    "        --save-best val_loss --figure curves.svg --output trained.onnx\n"
+    "With pictures changed at random, and a checkpoint from which it goes on:\n"
+    "    kiln train net.onnx --data folder:photos --normalize unit --augment horizontal_flip=1 \\\n"
+    "        --schedule cosine_decay:decay_steps=1000 --checkpoint kept --output trained.onnx\n"
+    "    kiln train net.onnx --data folder:photos --normalize unit --augment horizontal_flip=1 \\\n"
+    "        --schedule cosine_decay:decay_steps=1000 --resume kept --output trained.onnx\n",
+};

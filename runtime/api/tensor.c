@@ -71,13 +71,14 @@ static bool describe(kiln_tensor **out, struct tensor *t, kiln_dtype dtype, int 
     return false;
 }
 
-static bool copy_strings(struct owned *o, const char *const *strings, struct report *r)
+/* `lengths` is NULL where each ends with NUL. */
+static bool copy_strings(struct owned *o, const char *const *strings, const size_t *lengths, struct report *r)
 {
     struct string **to = o->tensor.tensor.data;
     const int64_t n = tensor_count(&o->tensor.tensor);
 
     for (int64_t k = 0; k < n; k++) {
-        to[k] = strings[k] ? heap_string(&o->heap, strings[k], strlen(strings[k]), r) : NULL;
+        to[k] = strings[k] ? heap_string(&o->heap, strings[k], lengths ? lengths[k] : strlen(strings[k]), r) : NULL;
         if (strings[k] && !to[k])
             return false;
     }
@@ -93,7 +94,7 @@ static bool fill(struct owned *o, const void *data, struct report *r)
     if (!t->data)
         return false;
     if (t->dtype == STRING && data)
-        return copy_strings(o, data, r);
+        return copy_strings(o, data, NULL, r);
     if (bytes && data)
         memcpy(t->data, data, bytes);
     else if (bytes)
@@ -112,6 +113,21 @@ kiln_status kiln_tensor_new(kiln_tensor **out, kiln_dtype dtype, int rank, const
         return KILN_BAD_ARGUMENT;
     o = owned_new(&type, &r);
     return owned_end(out, o, &r, o && fill(o, data, &r), err);
+}
+
+kiln_status kiln_tensor_new_strings(kiln_tensor **out, int rank, const int64_t *dims, const char *const *strings,
+                                    const size_t *lengths, kiln_error *err)
+{
+    struct report r = { 0 };
+    struct tensor type;
+    struct owned *o;
+
+    if (!describe(out, &type, (kiln_dtype)STRING, rank, dims, err))
+        return KILN_BAD_ARGUMENT;
+    if (tensor_count(&type) && (!strings || !lengths))
+        return api_refuse(err, "strings or lengths is NULL");
+    o = owned_new(&type, &r);
+    return owned_end(out, o, &r, o && fill(o, NULL, &r) && copy_strings(o, strings, lengths, &r), err);
 }
 
 kiln_status kiln_tensor_wrap(kiln_tensor **out, kiln_dtype dtype, int rank, const int64_t *dims, void *data,

@@ -117,6 +117,31 @@ START_TEST(strings_go_in_and_come_out)
 }
 END_TEST
 
+START_TEST(strings_may_have_any_bytes)
+{
+    const char *const words[] = { "a\0b", "", "\xff" };
+    const size_t lengths[] = { 3, 0, 1 };
+    const int64_t three = 3, none = 0;
+    kiln_tensor *t;
+    size_t length;
+
+    ok(kiln_tensor_new_strings(&t, 1, &three, words, lengths, &err));
+    ck_assert_int_eq(kiln_tensor_dtype(t), KILN_STRING);
+    ck_assert_int_eq(memcmp(kiln_tensor_string(t, 0, &length), "a\0b", 3), 0);
+    ck_assert_uint_eq(length, 3);
+    ck_assert_ptr_nonnull(kiln_tensor_string(t, 1, &length));
+    ck_assert_uint_eq(length, 0);
+    ck_assert_int_eq(*kiln_tensor_string(t, 2, &length), '\xff');
+    ck_assert_uint_eq(length, 1);
+    kiln_tensor_free(t);
+    ok(kiln_tensor_new_strings(&t, 1, &none, NULL, NULL, &err));
+    kiln_tensor_free(t);
+    expect(kiln_tensor_new_strings(&t, 1, &three, words, NULL, &err), KILN_BAD_ARGUMENT, "lengths is NULL");
+    expect(kiln_tensor_new_strings(&t, 17, &three, words, lengths, &err), KILN_BAD_ARGUMENT, "rank is 17");
+    ck_assert_ptr_null(t);
+}
+END_TEST
+
 START_TEST(a_sequence_holds_copies)
 {
     kiln_tensor *items[] = { floats(2, two_by_two, one_to_four), floats(2, one_by_two, one_to_four) }, *sequence, *copy,
@@ -614,6 +639,7 @@ Suite *suite(void)
     add_test(s, a_wrapped_tensor_is_the_callers_memory);
     add_test(s, wrong_types_and_shapes_are_refused);
     add_test(s, strings_go_in_and_come_out);
+    add_test(s, strings_may_have_any_bytes);
     add_test(s, a_sequence_holds_copies);
     add_test(s, sequences_and_optionals_hold_each_other);
     add_test(s, dtypes_have_names_and_sizes);

@@ -805,8 +805,8 @@ typedef struct kiln_trainer_options {
     /* Of the learning rate: "cosine_decay:decay_steps=1000", as Keras defines them; begins with the optimiser's. It is
      * computed in float, as in Keras. NULL: the rate stays as it is. */
     const char *schedule;
-    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras; of the losses of
-     * targets it is no part. */
+    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras, but not to those
+     * of targets. Of a parameter that none of them names, in training, what the file says ("kiln.regularize.NAME"). */
     const kiln_regularizer *regularizers;
     size_t regularizer_count;
     /* [rate_factor_count] of several whose patterns match a parameter the last counts */

@@ -102,32 +102,60 @@ bool iterations_keep_type(struct way *w, int k)
                           k, tensor_text(before, text[0]), tensor_text(after, text[1]));
 }
 
-/* How often the value is read, outputs of the body included; *by is a node that does. */
-static int count_reads(const struct way *w, const struct value *v, const struct node **by)
+/* Is it an element along the first axis, of a size that planning can tell, that the node gathers of its input 0? */
+static bool gathers_elements(const struct way *w, const struct node *n)
 {
-    int count = 0;
-
-    for (int k = 0; k < 1 + w->it->carried + w->it->scans; k++)
-        count += w->outputs[k] == v;
-    for (size_t k = 0; k < w->g->node_count; k++)
-        for (int i = 0; i < w->g->nodes[k]->inputs + w->g->nodes[k]->captured; i++)
-            if (w->g->nodes[k]->in[i] == v) {
-                *by = w->g->nodes[k];
-                count++;
-            }
-    return count;
+    return node_is(n, &op_gather) && ((const struct gather *)n->attrs)->axis == 0 &&
+           tensor_known(&w->types[n->out[0]->id]) && tensor_known(&w->types[n->in[1]->id]);
 }
 
-bool iterations_gather(const struct way *w, int k)
+static bool flows_out(const struct way *w, const struct node *n)
+{
+    for (int o = 0; o < n->slots; o++)
+        if (n->out[o] && w->flows[n->out[o]->id])
+            return true;
+    return false;
+}
+
+/* Who reads what, in one walk; after find_flows. */
+static void find_readings(struct way *w)
+{
+    for (size_t k = 0; k < w->g->value_count; k++)
+        w->readings[k].picks = -1;
+    for (int k = 0; k < 1 + w->it->carried + w->it->scans; k++) {
+        struct reading *r = &w->readings[w->outputs[k]->id];
+
+        r->count++;
+        r->whole |= k > 0 && !(k <= w->it->carried && w->inputs[CARRIED + k - 1] == w->outputs[k]);
+    }
+    for (size_t k = 0; k < w->g->node_count; k++) {
+        const struct node *n = w->g->nodes[k];
+        const bool flows = flows_out(w, n);
+
+        for (int i = 0; i < n->inputs + n->captured; i++) {
+            struct reading *r = n->in[i] ? &w->readings[n->in[i]->id] : NULL;
+
+            if (!r)
+                continue;
+            r->count++;
+            r->by = n;
+            r->whole |= flows && !(i == 0 && gathers_elements(w, n));
+        }
+    }
+}
+
+/* Does the body nothing with carried value k but add to it, or put into it, what it gives as its next? */
+static bool is_gathered(const struct way *w, int k)
 {
     static const struct op *const into_first[] = { &op_sub, &op_scatter_nd, &op_scatter_elements, &op_identity };
     const struct value *v = w->inputs[CARRIED + k];
-    const struct node *n = NULL;
 
     while (v != w->outputs[1 + k]) {
+        const struct reading *r = &w->readings[v->id];
+        const struct node *n = r->by;
         bool adds;
 
-        if (count_reads(w, v, &n) != 1 || !n)
+        if (r->count != 1 || !n)
             return false;
         adds = node_is(n, &op_add) || node_is(n, &op_sum);
         for (size_t o = 0; !adds && o < sizeof into_first / sizeof *into_first; o++)
@@ -136,36 +164,18 @@ bool iterations_gather(const struct way *w, int k)
             return false;
         v = n->out[0];
     }
-    return count_reads(w, v, &n) == 1;
+    return w->readings[v->id].count == 1;
 }
 
-/* Does what flows to the value in an iteration come through Gathers of elements alone, if at all? */
-static bool is_picked_from(const struct way *w, const struct value *v)
-{
-    for (int k = 0; k < w->it->carried + w->it->scans; k++)
-        if (w->outputs[1 + k] == v && !(k < w->it->carried && w->inputs[CARRIED + k] == v))
-            return false;
-    for (size_t k = 0; k < w->g->node_count; k++) {
-        const struct node *n = w->g->nodes[k];
-        bool flows = false;
-
-        for (int o = 0; o < n->slots; o++)
-            flows |= n->out[o] && w->flows[n->out[o]->id];
-        for (int i = 0; flows && i < n->inputs + n->captured; i++)
-            if (n->in[i] == v && !(i == 0 && node_is(n, &op_gather) && ((const struct gather *)n->attrs)->axis == 0 &&
-                                   tensor_known(&w->types[n->out[0]->id]) && tensor_known(&w->types[n->in[1]->id])))
-                return false;
-    }
-    return true;
-}
-
-static void add_picks(struct way *w, int input, struct value *inner)
+/* What flows to the elements of those inputs that are picked from. */
+static void find_picks(struct way *w)
 {
     for (size_t k = 0; k < w->g->node_count; k++) {
         const struct node *n = w->g->nodes[k];
+        const int input = node_is(n, &op_gather) ? w->readings[n->in[0]->id].picks : -1;
 
-        if (node_is(n, &op_gather) && n->in[0] == inner && n->out[0] && w->flows[n->out[0]->id])
-            w->picks[w->pick_count++] = (struct pick){ input, inner, n->out[0], n->in[1] };
+        if (input >= 0 && n->out[0] && w->flows[n->out[0]->id])
+            w->picks[w->pick_count++] = (struct pick){ input, n->in[0], n->out[0], n->in[1] };
     }
 }
 
@@ -180,15 +190,15 @@ static bool add_flow(struct way *w, int input, int carried, struct value *inner)
                               "input %d is %s: a gradient through iterations needs tensors whose shapes planning "
                               "can tell",
                               input, tensor_text(t, text));
-    if (carried < 0 && is_picked_from(w, inner)) {
-        add_picks(w, input, inner);
+    if (carried < 0 && !w->readings[inner->id].whole) {
+        w->readings[inner->id].picks = input;
         give(w->b, input, iterations_end_of(w, input));
         return true;
     }
     w->flow[w->count++] = (struct flow){ .input = input,
                                          .carried = carried,
                                          .inner = inner,
-                                         .gathers = carried >= 0 && truncation(w->b) && iterations_gather(w, carried),
+                                         .gathers = carried >= 0 && truncation(w->b) && is_gathered(w, carried),
                                          .dtype = carried < 0 && half ? F32 : t->dtype };
     return true;
 }
@@ -221,5 +231,9 @@ bool iterations_find(struct way *w)
     if (!w->straight)
         return false;
     find_flows(w);
-    return find_carried(w);
+    find_readings(w);
+    if (!find_carried(w))
+        return false;
+    find_picks(w);
+    return true;
 }

@@ -165,14 +165,12 @@ const char *body_draws(const struct graph *g)
 /* Of a node of the body that draws what is read is kept, the node goes. False where it is none of the body's. */
 static bool note_drawn(struct way *w, const struct node *n)
 {
-    size_t at = 0;
-
-    while (at < w->nodes && w->was[at] != n)
-        at++;
-    for (int o = 0; at < w->nodes && o < n->slots; o++)
+    if ((size_t)n->id >= w->nodes || w->was[n->id] != n)
+        return false;
+    for (int o = 0; o < n->slots; o++)
         if (n->out[o] && w->live[n->out[o]->id])
-            w->drawn[w->drawn_count++] = (struct drawn){ .node = (int)at, .slot = o, .value = n->out[o] };
-    return at < w->nodes;
+            w->drawn[w->drawn_count++] = (struct drawn){ .node = n->id, .slot = o, .value = n->out[o] };
+    return true;
 }
 
 /* Nodes that nobody reads go, and with them what only they read from outside. */
@@ -411,6 +409,7 @@ static bool allocate(struct way *w)
     w->kept = arena_array(a, inputs, sizeof *w->kept, r);
     w->flow = arena_array(a, inputs + (size_t)w->node->captured, sizeof *w->flow, r);
     w->picks = arena_array(a, w->g->node_count, sizeof *w->picks, r);
+    w->readings = arena_array(a, values, sizeof *w->readings, r);
     w->needs = arena_array(a, values, sizeof *w->needs, r);
     w->flows = arena_array(a, values, sizeof *w->flows, r);
     w->outputs = arena_array(a, w->g->output_count, sizeof *w->outputs, r);
@@ -418,7 +417,7 @@ static bool allocate(struct way *w)
         w->inputs[k] = w->g->inputs[k];
     for (size_t k = 0; w->outputs && k < w->g->output_count; k++)
         w->outputs[k] = w->g->outputs[k];
-    return w->inputs && w->outputs && w->kept && w->flow && w->picks && w->needs && w->flows;
+    return w->inputs && w->outputs && w->kept && w->flow && w->picks && w->readings && w->needs && w->flows;
 }
 
 /* The types of the body's inputs; data of those that are the same each time. */

@@ -30,6 +30,14 @@ struct drawn {
     struct value *kept;
 };
 
+/* Of a value of the body. */
+struct reading {
+    int count;             /* reads, outputs of the body included */
+    const struct node *by; /* one that does; NULL where only an output is it */
+    bool whole;            /* a gradient flows to it that is not of a gathered element */
+    int picks;             /* of the node: the input, whose elements are gathered; -1: what flows to it is carried */
+};
+
 struct way {
     struct backward *b;
     const struct iterations *it;
@@ -41,6 +49,7 @@ struct way {
     const struct tensor *types; /* of the body's values */
     struct value *at;           /* in the copy: the number of the iteration, a scalar */
     bool *straight;             /* by value id: what straight_find finds */
+    struct reading *readings;   /* by value id */
     bool *needs, *flows;        /* by value id: does what is asked for flow into it? does a gradient come to it? */
     bool *live;                 /* by value id of the copy: does the way back read it? */
     struct flow *flow;
@@ -61,8 +70,6 @@ struct value *iterations_always(const struct way *w, int k);
 /* What flows into the last of the values that the node's input is the first of; NULL where there is nothing, or no such
  * value. */
 struct value *iterations_end_of(const struct way *w, int input);
-/* Does the body nothing with carried value k but add to it, or put into it, what it gives as its next? */
-bool iterations_gather(const struct way *w, int k);
 /* Is carried value k a tensor of one shape? An error where it is not. */
 bool iterations_keep_type(struct way *w, int k);
 

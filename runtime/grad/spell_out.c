@@ -168,9 +168,9 @@ static bool spell_node(struct emitter *e, const struct spelling *s, struct node 
                                   "%s has no form in operators of the standard that can be written", n->op_name);
 }
 
-/* *added: so many take its place. */
+/* What takes its place stands behind all others. */
 static bool spell(struct graph *g, const struct spelling *s, struct node *n, const struct program *known,
-                  struct arena *scratch, const struct plan_context *c, size_t *added)
+                  struct arena *scratch, const struct plan_context *c)
 {
     const size_t from = g->node_count;
     struct emitter e = { .graph = g, .report = c->report, .seed = s->seed, .step = s->step };
@@ -191,8 +191,7 @@ static bool spell(struct graph *g, const struct spelling *s, struct node *n, con
         g->nodes[k]->origin = n->origin ? n->origin : n;
         g->nodes[k]->stream = n->stream;
     }
-    *added = g->node_count - from;
-    return graph_replace_node(g, n->id, from);
+    return true;
 }
 
 /* What no output needs has no types, and is not written. */
@@ -204,35 +203,58 @@ static bool is_dead(const struct node *n, const struct program *known)
     return true;
 }
 
-static bool drop_node(struct graph *g, struct node *n)
+static void drop_node(struct node *n)
 {
     for (int k = 0; k < n->slots; k++)
         if (n->out[k])
             n->out[k]->producer = NULL;
-    return graph_replace_node(g, n->id, g->node_count);
 }
 
-/* Of the nodes that there are now. */
+/* Of the first `count` nodes those that go give their places to those behind them that begin at from[k], and end where
+ * from[k + 1] begins. */
+static bool put_in_place(struct graph *g, size_t count, const bool *goes, const size_t *from, struct arena *scratch)
+{
+    struct node **order = arena_array(scratch, g->node_count, sizeof *order, g->report);
+    size_t n = 0;
+
+    if (!order)
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        if (!goes[k])
+            order[n++] = g->nodes[k];
+        for (size_t added = from[k]; added < from[k + 1]; added++)
+            order[n++] = g->nodes[added];
+    }
+    for (size_t k = 0; k < n; k++) {
+        g->nodes[k] = order[k];
+        g->nodes[k]->id = (int)k;
+    }
+    g->node_count = n;
+    return true;
+}
+
+/* Of the nodes that there are now: what is private in what takes their place has no types yet. */
 static bool spell_round(struct graph *g, const struct spelling *s, const struct program *known, struct arena *scratch,
                         const struct plan_context *c)
 {
-    for (size_t k = 0; k < g->node_count; k++) {
-        struct node *n = g->nodes[k];
-        size_t added = 0;
+    const size_t count = g->node_count;
+    bool *goes = arena_array(scratch, count, sizeof *goes, c->report);
+    size_t *from = arena_array(scratch, count + 1, sizeof *from, c->report);
 
-        if (!is_spelled(s, n))
-            continue;
-        if (s->all && is_dead(n, known)) {
-            if (!drop_node(g, n))
-                return false;
-            k--;
-            continue;
-        }
-        if (!spell(g, s, n, known, scratch, c, &added))
+    if (!goes || !from)
+        return false;
+    for (size_t k = 0; k < count; k++) {
+        struct node *n = g->nodes[k];
+
+        from[k] = g->node_count;
+        goes[k] = is_spelled(s, n);
+        if (goes[k] && s->all && is_dead(n, known))
+            drop_node(n);
+        else if (goes[k] && !spell(g, s, n, known, scratch, c))
             return false;
-        k += added - 1; /* what is private in it has no types yet */
     }
-    return true;
+    from[count] = g->node_count;
+    return put_in_place(g, count, goes, from, scratch);
 }
 
 /* Others draw what no other runtime would. */

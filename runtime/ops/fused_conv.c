@@ -6,7 +6,7 @@
 #include "ops/conv.h"
 #include "ops/expansion.h"
 #include "ops/fused_activation.h"
-#include "ops/registry.h"
+#include <stdio.h>
 
 enum { X, W, B, Z };
 
@@ -35,10 +35,11 @@ static bool parse(struct parse *p, void *attrs)
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
     const struct fused_conv *a = n->attrs;
-    struct value *in[] = { n->in[X], n->in[W], given(n, B) }, *y;
+    char window[WINDOW_TEXT], attrs[WINDOW_TEXT + 32];
+    struct value *y;
 
-    if (!emit_private(e, &op_conv, &a->conv, 1, &y, NULL, 3, in))
-        return false;
+    snprintf(attrs, sizeof attrs, "group=%lld %s", (long long)a->conv.group, window_text(window, &a->conv.window));
+    y = emit(e, "Conv", attrs, 3, n->in[X], n->in[W], given(n, B));
     if (given(n, Z))
         y = emit(e, "Add", "", 2, y, n->in[Z]);
     out[0] = emit_fused_activation(e, &a->activation, y);

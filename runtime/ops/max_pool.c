@@ -158,23 +158,23 @@ static bool gradient_of_grad(struct backward *b)
 /* A pool of the same windows, whose indices tell where they won. */
 static bool indices_of(struct emitter *e, const struct pool_shape *s, struct value *x, struct value **indices)
 {
-    char attrs[4 * INTS_TEXT], list[INTS_TEXT];
-    int64_t pads[2 * MAX_RANK];
+    struct window_attrs a = {
+        .kernel_shape.count = s->rank, .strides.count = s->rank, .dilations.count = s->rank, .pads.count = 2 * s->rank
+    };
+    char attrs[WINDOW_TEXT];
     struct value *y[2];
-    int at;
 
     for (int d = 0; d < s->rank; d++) { /* so that there are as many windows */
         const int64_t end =
             (s->out[d] - 1) * s->strides[d] + (s->kernel[d] - 1) * s->dilations[d] + 1 - s->pads_begin[d] - s->in[d];
 
-        pads[d] = s->pads_begin[d];
-        pads[s->rank + d] = end > 0 ? end : 0;
+        a.kernel_shape.v[d] = s->kernel[d];
+        a.strides.v[d] = s->strides[d];
+        a.dilations.v[d] = s->dilations[d];
+        a.pads.v[d] = s->pads_begin[d];
+        a.pads.v[s->rank + d] = end > 0 ? end : 0;
     }
-    at = snprintf(attrs, sizeof attrs, "%s ", ints_text(list, "kernel_shape", s->rank, s->kernel));
-    at += snprintf(attrs + at, sizeof attrs - (size_t)at, "%s ", ints_text(list, "strides", s->rank, s->strides));
-    at += snprintf(attrs + at, sizeof attrs - (size_t)at, "%s ", ints_text(list, "dilations", s->rank, s->dilations));
-    snprintf(attrs + at, sizeof attrs - (size_t)at, "%s", ints_text(list, "pads", 2 * s->rank, pads));
-    if (!emit_many(e, "MaxPool", attrs, 2, y, 1, &x))
+    if (!emit_many(e, "MaxPool", window_text(attrs, &a), 2, y, 1, &x))
         return false;
     *indices = y[INDICES];
     return true;
@@ -283,7 +283,7 @@ static bool batch_independent(const struct node *n, const struct tensor *const *
         .since = version, .signature = "T X -> T Y, I Indices?", .types = type_list "; I: i64",                        \
         .attrs_size = sizeof(struct pooling_attrs), .parse = parser, .rank = rank_of_input, .infer = infer,            \
         .run = run, .gradient = gradient, .channels_last = pooling_channels_last,                                      \
-        .batch_independent = batch_independent, .cost = cost, .cases = case_list                                       \
+        .batch_independent = batch_independent, .cost = cost, .flags = OP_BYTES_LAST, .cases = case_list               \
     }
 
 const struct op op_max_pool = {

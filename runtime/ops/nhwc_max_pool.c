@@ -1,9 +1,8 @@
 /* NhwcMaxPool of com.microsoft, https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  *
  * MaxPool of [N, spatial..., C]. */
+#include "ops/layout.h"
 #include "ops/pooling.h"
-#include "ops/registry.h"
-#include "ops/requantized.h"
 
 static bool parse(struct parse *p, void *attrs)
 {
@@ -12,11 +11,12 @@ static bool parse(struct parse *p, void *attrs)
 
 static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
-    struct value *x = emit_channels_second(e, n->in[0]), *y;
+    const struct window_attrs *a = &((const struct pooling_attrs *)n->attrs)->window;
+    const int rank = a->kernel_shape.count + 2;
+    char attrs[WINDOW_TEXT];
 
-    if (!emit_private(e, &op_max_pool, n->attrs, 1, &y, NULL, 1, &x))
-        return false;
-    out[0] = emit_channels_last(e, y);
+    out[0] = emit(e, "MaxPool", window_text(attrs, a), 1, emit_layout(e, n->in[0], rank, false));
+    out[0] = emit_layout(e, out[0], rank, true);
     return out[0];
 }
 

@@ -333,6 +333,7 @@ enum op_flags {
     /* Elements of outputs are elements of those inputs that have their type, as they are, or constants, and the rule is
      * right where they are quantised, too: type_in is then that of what flows. Whatever OP_REARRANGES, moves. */
     OP_MOVES = 512,
+    OP_BYTES_LAST = 1024, /* input 0 of int8 or uint8 may lie with its channels last, too (channels_last) */
 };
 
 /* What a node has to do, for a profile (ops/cost.h), and to refuse what cannot end within the time that there is. */
@@ -390,8 +391,8 @@ struct op_def {
     int training_outputs;
     /* For operators whose input 0 (each one, of variadic inputs) and outputs of the same rank may lie with their
      * channels last, [N, spatial..., C] for [N, C, spatial...] (ops/layout.h): changes a copy of the attributes so that
-     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then, but for OP_DEQUANTIZES. See
-     * plan/pass_layout.c; elementwise operators do not need it. */
+     * they do; false where it cannot. Axes in other inputs stay as ONNX counts them. Input 0 is float then, but for OP_DEQUANTIZES
+     * and OP_BYTES_LAST. See plan/pass_layout.c; elementwise operators do not need it. */
     bool (*channels_last)(const struct node *n, int rank, void *attrs);
     /* Is row k of every output, along its first dimension, made of the rows k of those inputs that have rows[k], and of
      * the others whole, and would it be for any number of rows? `types` by input. Some input has rows. NULL: no, but

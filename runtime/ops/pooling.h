@@ -15,6 +15,8 @@ struct pooling_attrs {
 
 /* (X): AveragePool with attributes that say `sum`. */
 extern const struct op sum_pool;
+/* (X, x_scale, x_zero_point, y_scale, y_zero_point): AveragePool of integers of 8 bits. */
+extern const struct op integer_average_pool;
 
 /* Not with indices, which go by ONNX' order. */
 bool pooling_channels_last(const struct node *n, int rank, void *attrs);

@@ -1,31 +1,59 @@
 /* QLinearAveragePool of com.microsoft, https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
  *
+ *   Y = QuantizeLinear(AveragePool(DequantizeLinear(X)))
+ *
+ * of [N, C, spatial...], or, with channels_last, of [N, spatial..., C]. onnxruntime rounds otherwise on the way: its result may
+ * be one quantum away. Where no gradient is taken a pass makes one node of the three (plan/pass_quantized.c), kiln's:
+ *
  *   Y = saturate(round(sum of (X - x_zero_point) * (x_scale / y_scale / count)) + y_zero_point)
  *
- * over the window and with the count of AveragePool, of [N, C, spatial...], or, with channels_last, of [N, spatial..., C]. The
- * sum is an integer. onnxruntime adds and rounds floats: its result may be one quantum away. */
+ * over the window and with the count of AveragePool. The sum is an integer. */
 #include "kernels/channels_last/pool.h"
+#include "ops/expansion.h"
+#include "ops/layout.h"
 #include "ops/pooling.h"
 #include "ops/qlinear.h"
 #include "ops/rank.h"
+#include "ops/requantized.h"
 #include "ops/rows.h"
+#include <stdio.h>
 
-enum { X, X_SCALE, X_ZERO_POINT, Y_SCALE, Y_ZERO_POINT };
+enum { X = REQUANTIZED_X, X_SCALE, X_ZERO_POINT, Y_SCALE, Y_ZERO_POINT };
+
+/* -- of com.microsoft -- */
+
+struct qlinear_pool {
+    struct pooling_attrs pooling;
+    bool channels_last; /* as the file has it */
+};
 
 static bool parse(struct parse *p, void *attrs)
 {
-    struct pooling_attrs *a = attrs;
+    struct qlinear_pool *a = attrs;
 
-    a->count_include_pad = attr_int(p, "count_include_pad", 0) != 0;
+    a->pooling.count_include_pad = attr_int(p, "count_include_pad", 0) != 0;
     a->channels_last = attr_int(p, "channels_last", 0) != 0;
-    return window_parse(p, &a->window, WINDOW_KERNEL | WINDOW_CEIL);
+    return window_parse(p, &a->pooling.window, WINDOW_KERNEL | WINDOW_CEIL);
 }
 
-/* Those of the file may be so already. */
-static bool lie_last(const struct node *n, int rank, void *attrs)
+/* Bytes are turned, not floats: so the three nodes stand side by side. */
+static bool expand(struct emitter *e, const struct node *n, struct value **out)
 {
-    return !((const struct pooling_attrs *)n->attrs)->channels_last && pooling_channels_last(n, rank, attrs);
+    const struct qlinear_pool *a = n->attrs;
+    const int rank = a->pooling.window.kernel_shape.count + 2;
+    struct value *x = a->channels_last ? emit_layout(e, n->in[X], rank, false) : n->in[X];
+    char window[WINDOW_TEXT], attrs[WINDOW_TEXT + 32];
+
+    snprintf(attrs, sizeof attrs, "count_include_pad=%d %s", a->pooling.count_include_pad,
+             window_text(window, &a->pooling.window));
+    x = emit(e, "DequantizeLinear", "", 3, x, n->in[X_SCALE], given(n, X_ZERO_POINT));
+    out[0] = emit_requantized(e, n, emit(e, "AveragePool", attrs, 1, x), X, Y_SCALE, Y_ZERO_POINT);
+    if (a->channels_last)
+        out[0] = emit_layout(e, out[0], rank, true);
+    return out[0];
 }
+
+/* -- kiln's -- */
 
 static bool infer(struct infer *i)
 {
@@ -40,16 +68,15 @@ static bool infer(struct infer *i)
 static bool run(struct step *s)
 {
     const struct pooling_attrs *a = s->attrs;
-    const struct tensor *x = s->in[X], *x_zero = s->in[X_ZERO_POINT];
-    const struct tensor *y_zero = s->node->inputs > Y_ZERO_POINT ? s->in[Y_ZERO_POINT] : NULL;
+    const struct tensor *x = s->in[X];
     struct pool_bytes b = { .x = x->data, .y = s->out[0]->data, .has_sign = x->dtype == I8 };
     struct qlinear_result y;
     struct pool_shape shape;
 
     if (!pooling_shape(NULL, a, x, &shape))
         return step_error(s, "the shapes do not fit");
-    qlinear_result(&y, x->dtype, s->in[Y_SCALE], y_zero);
-    b.x_zero = x_zero ? *(const uint8_t *)x_zero->data : 0;
+    qlinear_result(&y, x->dtype, s->in[Y_SCALE], s->in[Y_ZERO_POINT]);
+    b.x_zero = *(const uint8_t *)s->in[X_ZERO_POINT]->data;
     b.scale = *(const float *)s->in[X_SCALE]->data / y.scale;
     b.q = y.q;
     average_pool_last_bytes(s->k, s->pool, &shape, a->channels_last ? x->dims[x->rank - 1] : 1, &b);
@@ -60,6 +87,26 @@ static void cost(const struct node *n, const struct tensor *const *in, struct te
 {
     c->flops = pooling_flops(n->attrs, in[X], out[0]);
 }
+
+const struct op integer_average_pool = {
+    .name = "QLinearAveragePool",
+    .domain = "kiln",
+    .defs = (const struct op_def[]){ { .since = 1,
+                                       .signature = "T X, F x_scale, T x_zero_point, F y_scale, T y_zero_point -> T Y",
+                                       .types = "T: i8 u8; F: f32",
+                                       .attrs_size = sizeof(struct pooling_attrs),
+                                       .rank = rank_of_input,
+                                       .infer = infer,
+                                       .run = run,
+                                       .channels_last = pooling_channels_last,
+                                       .batch_independent = rows_of_first,
+                                       .cost = cost,
+                                       .no_gradient = "is made where no gradient is taken any more",
+                                       .flags = OP_BYTES_LAST },
+                                     { 0 } },
+};
+
+/* -- test -- */
 
 static const struct op_case cases[] = {
     { "u8[2,3,5,6] f32[]+ u8[] f32[]+ u8[]", "kernel_shape=[2,3] pads=[1,1,0,1] strides=[2,1]", "u8[2,3,3,6]", 0 },
@@ -80,15 +127,9 @@ const struct op op_qlinear_average_pool = {
         (const struct op_def[]){ { .since = 1,
                                    .signature = "T X, F x_scale, T x_zero_point?, F y_scale, T y_zero_point? -> T Y",
                                    .types = "T: i8 u8; F: f32",
-                                   .attrs_size = sizeof(struct pooling_attrs),
+                                   .attrs_size = sizeof(struct qlinear_pool),
                                    .parse = parse,
-                                   .rank = rank_of_input,
-                                   .infer = infer,
-                                   .run = run,
-                                   .channels_last = lie_last,
-                                   .batch_independent = rows_of_first,
-                                   .cost = cost,
-                                   .no_gradient = "its operand is quantised",
+                                   .expand = expand,
                                    .cases = cases },
                                  { 0 } },
 };

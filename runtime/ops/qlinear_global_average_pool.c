@@ -131,6 +131,7 @@ const struct op op_qlinear_global_average_pool = {
                                        .channels_last = lie_last,
                                        .batch_independent = rows_of_first,
                                        .no_gradient = "its operand is quantised",
+                                       .flags = OP_BYTES_LAST,
                                        .cases = cases },
                                      { 0 } },
 };

@@ -8,9 +8,6 @@
 struct value *emit_dequantized(struct emitter *e, const struct node *n, int x, int scale, int zero);
 /* y as input `scale` and `zero` say, in the type of input x. */
 struct value *emit_requantized(struct emitter *e, const struct node *n, struct value *y, int x, int scale, int zero);
-/* The channels, which stand last, come to be the second dimension, and back: of any number of dimensions. */
-struct value *emit_channels_second(struct emitter *e, struct value *x);
-struct value *emit_channels_last(struct emitter *e, struct value *x);
 
 enum { REQUANTIZED_X, REQUANTIZED_X_SCALE, REQUANTIZED_X_ZERO, REQUANTIZED_Y_SCALE, REQUANTIZED_Y_ZERO };
 

@@ -43,8 +43,8 @@ static int64_t behind(const struct conv_shape *s, int d)
     return (s->out[d] - 1) * s->strides[d] + extent(s, d) - s->pads_begin[d] - s->in[d];
 }
 
-static const char *window_text(char buffer[ATTRS], int rank, int64_t group, const int64_t *strides,
-                               const int64_t *dilations, const int64_t *pads, const int64_t *more)
+static const char *conv_text(char buffer[ATTRS], int rank, int64_t group, const int64_t *strides,
+                             const int64_t *dilations, const int64_t *pads, const int64_t *more)
 {
     char list[INTS_TEXT];
     int at = snprintf(buffer, ATTRS, "group=%lld ", (long long)group);
@@ -72,7 +72,7 @@ struct value *emit_conv_back(struct emitter *e, const struct conv_shape *s, stru
         any |= more[d] > 0;
     }
     return emit(e, "ConvTranspose",
-                window_text(attrs, s->rank, s->groups, s->strides, s->dilations, pads, any ? more : NULL), 2, pixels,
+                conv_text(attrs, s->rank, s->groups, s->strides, s->dilations, pads, any ? more : NULL), 2, pixels,
                 weights);
 }
 
@@ -116,7 +116,7 @@ struct value *emit_conv_weights(struct emitter *e, const struct conv_shape *s, s
         perm[2 + d] = 2 + d;
     image = channels_first(e, s, padded(e, s, image, pads));
     pixels = emit_transposed(e, pixels, 2 + s->rank, perm);
-    window_text(attrs, s->rank, s->groups, s->dilations, s->strides, pads, NULL);
+    conv_text(attrs, s->rank, s->groups, s->dilations, s->strides, pads, NULL);
     return emit_transposed(e, emit(e, "Conv", attrs, 2, image, pixels), 2 + s->rank, perm);
 }
 
@@ -126,7 +126,7 @@ struct value *emit_conv(struct emitter *e, const struct conv_shape *s, struct va
     char attrs[ATTRS];
 
     image = padded(e, s, image, pads);
-    return emit(e, "Conv", window_text(attrs, s->rank, s->groups, s->strides, s->dilations, pads, NULL), 2, image,
+    return emit(e, "Conv", conv_text(attrs, s->rank, s->groups, s->strides, s->dilations, pads, NULL), 2, image,
                 weights);
 }
 

@@ -1,4 +1,5 @@
 #include "ops/window.h"
+#include <stdio.h>
 
 /* -- read -- */
 
@@ -20,6 +21,8 @@ bool window_list(struct parse *p, const char *name, struct ints *list, int64_t l
     return true;
 }
 
+static const char *const auto_pads[] = { "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL };
+
 /* `pads` beside an auto_pad that computes them contradicts it, unless all are 0. */
 static bool check_pads(struct parse *p, const struct window_attrs *a)
 {
@@ -34,19 +37,40 @@ static bool check_pads(struct parse *p, const struct window_attrs *a)
 
 bool window_parse(struct parse *p, struct window_attrs *a, unsigned form)
 {
-    static const char *const names[] = { "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL };
-
-    a->auto_pad = (enum auto_pad)attr_choice(p, "auto_pad", names, NOTSET);
+    a->auto_pad = (enum auto_pad)attr_choice(p, "auto_pad", auto_pads, NOTSET);
     if ((form & WINDOW_KERNEL) && !attr_given(p, "kernel_shape"))
         return parse_error(p, "attribute 'kernel_shape' is missing");
     if (!window_list(p, "kernel_shape", &a->kernel_shape, 1) || !window_list(p, "strides", &a->strides, 1) ||
         !window_list(p, "pads", &a->pads, 0))
         return false;
+    if (a->kernel_shape.count > MAX_SPATIAL)
+        return parse_unsupported(p, "kernel_shape has %d values, at most %d are supported", a->kernel_shape.count,
+                                 MAX_SPATIAL);
     if ((form & WINDOW_DILATIONS) && !window_list(p, "dilations", &a->dilations, 1))
         return false;
     if (form & WINDOW_CEIL)
         a->ceil_mode = attr_int(p, "ceil_mode", 0) != 0;
     return check_pads(p, a);
+}
+
+const char *window_text(char buffer[WINDOW_TEXT], const struct window_attrs *a)
+{
+    const struct {
+        const char *name;
+        const struct ints *list;
+    } lists[] = { { "kernel_shape", &a->kernel_shape },
+                  { "strides", &a->strides },
+                  { "dilations", &a->dilations },
+                  { "pads", &a->pads } };
+    int at =
+        snprintf(buffer, WINDOW_TEXT, "auto_pad='%s'%s", auto_pads[a->auto_pad], a->ceil_mode ? " ceil_mode=1" : "");
+    char list[INTS_TEXT];
+
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+        if (lists[k].list->count)
+            at += snprintf(buffer + at, (size_t)(WINDOW_TEXT - at), " %s",
+                           ints_text(list, lists[k].name, lists[k].list->count, lists[k].list->v));
+    return buffer;
 }
 
 bool window_pad(struct window_attrs *a, const struct ints *more)

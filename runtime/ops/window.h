@@ -3,6 +3,7 @@
 #ifndef KILN_OPS_WINDOW_H
 #define KILN_OPS_WINDOW_H
 
+#include "ops/move.h"
 #include "ops/op.h"
 
 enum auto_pad { NOTSET, SAME_UPPER, SAME_LOWER, VALID };
@@ -24,6 +25,10 @@ enum window_form { /* what an opset version has beyond kernel_shape, strides, pa
 
 /* Reads the attributes and checks their values; the rank of the input is not known yet. */
 bool window_parse(struct parse *p, struct window_attrs *a, unsigned form);
+
+/* The attributes that are given, as emit takes them. */
+enum { WINDOW_TEXT = 4 * INTS_TEXT + 64 };
+const char *window_text(char buffer[WINDOW_TEXT], const struct window_attrs *a);
 
 /* An attribute of sizes, each at least `least`; count 0 where it is absent. */
 bool window_list(struct parse *p, const char *name, struct ints *list, int64_t least);

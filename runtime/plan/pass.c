@@ -209,6 +209,8 @@ static const struct pass {
  * their types come from there alone. What the file declares of them is not believed, as it is not when it is run. */
 static void know_from_outside(const struct node *n, const struct graph *sub)
 {
+    bool other = false;
+
     for (size_t c = 0; c < sub->capture_count; c++)
         sub->captures[c].inner->known = known_of(sub->captures[c].outer);
     for (size_t k = 0; k < sub->input_count; k++) {
@@ -216,12 +218,13 @@ static void know_from_outside(const struct node *n, const struct graph *sub)
 
         if (dtype == known_of(sub->inputs[k]).dtype)
             continue;
-        for (size_t v = 0; v < sub->value_count; v++) /* what was thought to follow */
-            if (sub->values[v]->producer)
-                sub->values[v]->known = (struct known){ UNKNOWN, UNDEFINED };
         sub->inputs[k]->has_type = false;
         sub->inputs[k]->known = (struct known){ UNKNOWN, dtype };
+        other = true;
     }
+    for (size_t v = 0; other && v < sub->value_count; v++) /* what was thought to follow */
+        if (sub->values[v]->producer)
+            sub->values[v]->known = (struct known){ UNKNOWN, UNDEFINED };
 }
 
 /* Subgraphs nest no deeper than the loader allows, so this may recurse. */

@@ -66,26 +66,13 @@ static void make_instead(struct value *made, struct value *v)
     made->producer = NULL;
 }
 
-static struct value *transposed(struct layout *l, struct value *x, int rank, bool channels_last)
-{
-    char text[INTS_TEXT];
-    int64_t perm[MAX_RANK];
-
-    for (int d = 0; d < rank; d++)
-        if (channels_last)
-            perm[layout_axis(true, rank, d)] = d;
-        else
-            perm[d] = layout_axis(true, rank, d);
-    return emit(&l->e, "Transpose", ints_text(text, "perm", rank, perm), 1, x);
-}
-
 /* The value as ONNX has it, for whoever reads it; NULL on an error. */
 static struct value *as_onnx(struct layout *l, struct value *v)
 {
     struct form *f = &l->forms[v->id];
 
     if (!f->onnx && f->last) {
-        struct value *made = transposed(l, f->last, known_of(v).rank, false);
+        struct value *made = emit_layout(&l->e, f->last, known_of(v).rank, false);
 
         if (!made || !added(l, made, known_of(v)))
             return NULL;
@@ -138,7 +125,7 @@ static struct value *as_last(struct layout *l, struct value *v, int rank)
     } else if (!f->last) {
         struct value *x = as_onnx(l, v);
 
-        f->last = x ? added(l, transposed(l, x, rank, true), known_of(v)) : NULL;
+        f->last = x ? added(l, emit_layout(&l->e, x, rank, true), known_of(v)) : NULL;
     }
     return f->last;
 }
@@ -163,7 +150,7 @@ static struct value *operand_last(struct layout *l, struct value *v, int rank)
     x = as_onnx(l, v);
     if (!x || !added(l, x = emit(&l->e, "Unsqueeze", NULL, 2, x, emit_ints(&l->e, rank - own, axes)), known))
         return NULL;
-    return added(l, transposed(l, x, rank, true), known);
+    return added(l, emit_layout(&l->e, x, rank, true), known);
 }
 
 /* -- nodes -- */
@@ -278,10 +265,7 @@ static bool keeps_planes(const struct layout *l, const struct node *n)
 /* Is there a way with channels last for this type? */
 static bool lies_last(const struct node *n, enum dtype x)
 {
-    return x == F32 || n->def->flags & OP_DEQUANTIZES ||
-           ((node_is(n, &op_max_pool) || node_is(n, &op_qlinear_average_pool) ||
-             node_is(n, &op_qlinear_global_average_pool)) &&
-            (x == I8 || x == U8));
+    return x == F32 || n->def->flags & OP_DEQUANTIZES || (n->def->flags & OP_BYTES_LAST && (x == I8 || x == U8));
 }
 
 /* The rank that the node has with channels last; 0 where it stays as ONNX has it. */

@@ -18,7 +18,7 @@
  *   Conv                            QLinearConv
  *   MatMul, Gemm                    QLinearMatMul, by a constant matrix
  *   Add, Mul                        QLinearAdd, QLinearMul
- *   AveragePool, GlobalAveragePool  QLinearAveragePool, QLinearGlobalAveragePool
+ *   AveragePool, GlobalAveragePool  kiln.QLinearAveragePool, QLinearGlobalAveragePool
  *
  * or, where what is moved or compared keeps its scale and zero point, the node itself. A Relu or a Clip before the
  * QuantizeLinear becomes a Clip behind it, with bounds that are quantised, too, if saturation does not do its work already.
@@ -311,7 +311,7 @@ static bool mean_of_pixels(struct quantized_pass *p, struct site *s)
 
 static bool mean_of_windows(struct quantized_pass *p, struct site *s)
 {
-    return mean(p, s, &op_qlinear_average_pool, s->node->attrs);
+    return mean(p, s, &integer_average_pool, s->node->attrs);
 }
 
 static bool takes(const struct op_def *def, enum dtype dtype)

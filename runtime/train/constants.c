@@ -181,12 +181,16 @@ static const struct value *active_input(const struct candidate *c, const struct 
     return n->in[c->active[n->in[0]->id] ? 0 : 1];
 }
 
+/* Nodes that a normalisation is written in, or that follow it, at most: what is looked at is not all that lies before each of
+ * many constants. */
+enum { FAR = 64 };
+
 /* Is it a mean, or a difference of two, and an epsilon? */
 static bool is_variance(const struct candidate *c, const struct value *v)
 {
     const struct node *n = v ? v->producer : NULL;
 
-    while (n && node_is(n, &op_add) && (v = active_input(c, n)))
+    for (int far = 0; far < FAR && n && node_is(n, &op_add) && (v = active_input(c, n)); far++)
         n = v->producer;
     return is_mean(v) || (n && node_is(n, &op_sub) && is_mean(n->in[0]));
 }
@@ -194,7 +198,9 @@ static bool is_variance(const struct candidate *c, const struct value *v)
 /* Is it a deviation of the activations, or its reciprocal, scaled or not? */
 static bool is_deviation(const struct candidate *c, const struct value *v)
 {
-    for (const struct node *n = v ? v->producer : NULL; n && n->in[0]; n = v->producer) {
+    int far = 0;
+
+    for (const struct node *n = v ? v->producer : NULL; far < FAR && n && n->in[0]; n = v->producer, far++) {
         const bool root = node_is(n, &op_sqrt) || node_is(n, &op_pow);
         const bool scaled = node_is(n, &op_mul) || node_is(n, &op_div);
 
@@ -221,9 +227,11 @@ static bool is_divided(const struct candidate *c, const struct value *v)
 /* Comes it from a normalisation by what was computed of the activations, (x - mean) / deviation? */
 static bool is_normalized(const struct candidate *c, const struct value *v)
 {
+    int far = 0;
+
     if (is_deviation(c, v))
         return true;
-    for (const struct node *n = v->producer; n && n->in[0]; n = v->producer) {
+    for (const struct node *n = v->producer; far < FAR && n && n->in[0]; n = v->producer, far++) {
         const bool arithmetic =
             n->inputs == 2 && n->in[1] &&
             (node_is(n, &op_mul) || node_is(n, &op_div) || node_is(n, &op_add) || node_is(n, &op_sub));

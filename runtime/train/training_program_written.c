@@ -31,22 +31,29 @@ static bool find_layout(struct build *b)
 {
     struct training_program *p = b->program;
     struct graph *own = p->graph, *laid;
+    const struct node **drawn; /* of the copy, by stream */
     bool any = false, ok;
 
     for (size_t k = 0; k < own->node_count; k++)
         any |= draws(own->nodes[k]);
     if (!any)
         return true;
-    laid = graph_clone(own, &p->arena, b->report);
+    drawn = arena_array(&p->arena, (size_t)own->streams, sizeof(const struct node *), b->report);
+    laid = drawn ? graph_clone(own, &p->arena, b->report) : NULL;
     if (!laid)
         return false;
     p->graph = laid;
     ok = build_rewrite(b, PASS_FORWARD);
     p->graph = own;
-    for (size_t k = 0; ok && k < own->node_count; k++)
-        for (size_t j = 0; draws(own->nodes[k]) && j < laid->node_count; j++)
-            if (laid->nodes[j]->def == own->nodes[k]->def && laid->nodes[j]->stream == own->nodes[k]->stream)
-                own->nodes[k]->attrs = laid->nodes[j]->attrs;
+    for (size_t k = 0; ok && k < laid->node_count; k++)
+        if (draws(laid->nodes[k]) && laid->nodes[k]->stream < own->streams)
+            drawn[laid->nodes[k]->stream] = laid->nodes[k];
+    for (size_t k = 0; ok && k < own->node_count; k++) {
+        struct node *n = own->nodes[k];
+
+        if (draws(n) && drawn[n->stream] && drawn[n->stream]->def == n->def)
+            n->attrs = drawn[n->stream]->attrs;
+    }
     graph_release(laid);
     return ok;
 }

@@ -269,6 +269,15 @@ static bool read_case(struct case_graph *c, const struct signature *s, const str
     return true;
 }
 
+int case_operators(void)
+{
+    int n = 0;
+
+    while (op_registry[n])
+        n++;
+    return n;
+}
+
 /* -- making the graph -- */
 
 /* Is input or output k one of those that may lie with their channels last? */
@@ -282,19 +291,6 @@ static bool is_first(const struct op_def *def, int input) /* or another of the s
     struct signature s;
 
     return signature_read(&s, def) && signature_in(&s, input) == signature_in(&s, 0);
-}
-
-static struct value *transposed(struct emitter *e, struct value *v, int rank, bool last)
-{
-    char text[INTS_TEXT];
-    int64_t perm[MAX_RANK];
-
-    for (int d = 0; d < rank; d++)
-        if (last)
-            perm[layout_axis(true, rank, d)] = d;
-        else
-            perm[d] = layout_axis(true, rank, d);
-    return emit(e, "Transpose", ints_text(text, "perm", rank, perm), 1, v);
 }
 
 /* The node's attributes with channels last. */
@@ -311,13 +307,15 @@ static bool put_last(struct case_graph *c)
 
 bool case_goes_last(const struct case_graph *c)
 {
+    const enum dtype x = c->in[0].t.dtype;
     struct case_graph probe = *c;
     struct node node = *c->node;
 
     probe.node = &node;
     /* of an expansion the node is its last one, which need not read input 0 */
     return c->node->in[0] == c->in_value[0] && c->node->def->channels_last && c->in[0].t.rank >= 3 &&
-           c->in[0].t.rank <= 4 && c->in[0].t.dtype == F32 && put_last(&probe);
+           c->in[0].t.rank <= 4 && (x == F32 || (c->node->def->flags & OP_BYTES_LAST && (x == I8 || x == U8))) &&
+           put_last(&probe);
 }
 
 static bool make_inputs(struct case_graph *c, const struct case_variant *v)
@@ -345,7 +343,7 @@ static bool finish_output(struct case_graph *c, int k, struct emitter *e, const 
         c->expected[k].kind == TENSOR)
         out = emit(e, "Neg", NULL, 1, emit(e, "Neg", NULL, 1, out));
     if (out && v->last && goes_last(c, &c->expected[k]))
-        out = transposed(e, out, c->expected[k].rank, false);
+        out = emit_layout(e, out, c->expected[k].rank, false);
     c->out_value[k] = out;
     return out && graph_add_output(c->graph, out);
 }
@@ -371,7 +369,7 @@ static bool make_graph(struct case_graph *c, const struct op *op, const struct o
         !make_inputs(c, v))
         return false;
     for (int k = 0; k < c->inputs; k++)
-        in[k] = c->in_value[k] && v->last && is_first(def, k) ? transposed(&e, c->in_value[k], c->in[k].t.rank, true)
+        in[k] = c->in_value[k] && v->last && is_first(def, k) ? emit_layout(&e, c->in_value[k], c->in[k].t.rank, true)
                                                               : c->in_value[k];
     for (int k = 0; k < c->outputs; k++)
         if (case_given(&c->expected[k]))

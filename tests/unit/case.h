@@ -34,6 +34,8 @@ static inline bool case_given(const struct tensor *t) /* or left out, as "-"? */
     return t->kind != TENSOR || t->rank >= 0;
 }
 
+int case_operators(void); /* how many the registry has */
+
 /* How a case is varied. */
 struct case_variant {
     int var;          /* this type variable of the signature ... */

@@ -667,11 +667,8 @@ END_TEST
 Suite *suite(void)
 {
     Suite *s = suite_create("empty");
-    int count = 0;
 
-    while (op_registry[count])
-        count++;
-    add_tests(s, every_operator_takes_what_is_empty, count);
+    add_tests(s, every_operator_takes_what_is_empty, case_operators());
     add_tests(s, nothing_comes_to_what_numpy_says, (int)(sizeof nothings / sizeof *nothings));
     add_tests(s, what_is_huge_fits_or_is_refused, (int)(sizeof huge / sizeof *huge));
     add_tests(s, training_takes_what_is_empty, 2 * OPTIMIZERS * SIZES);

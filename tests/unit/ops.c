@@ -1,16 +1,8 @@
 /* The registry walk. */
+#include "case.h"
 #include "ops/signature.h"
 #include "unit.h"
 #include "walk.h"
-
-static int op_count(void)
-{
-    int n = 0;
-
-    while (op_registry[n])
-        n++;
-    return n;
-}
 
 START_TEST(every_operator_keeps_its_word)
 {
@@ -69,8 +61,8 @@ Suite *suite(void)
 {
     Suite *s = suite_create("ops");
 
-    add_tests(s, rows_stand_newest_first, op_count());
+    add_tests(s, rows_stand_newest_first, case_operators());
     add_test(s, types_of_any_depth_are_read);
-    add_tests(s, every_operator_keeps_its_word, op_count());
+    add_tests(s, every_operator_keeps_its_word, case_operators());
     return s;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEAD "<ir_version: 10, opset_import: [\"\" : 21]>\n"
+#define HEAD "<ir_version: 10, opset_import: [\"\" : 21, \"com.microsoft\" : 1]>\n"
 #define STEP 0.0625
 /* x, quantised, as d; the scales and zero points of x, of what comes out, and of weights. */
 #define X4 "g (float[N, 4, 7, 6] x) => (float y)\n<"
@@ -98,6 +98,21 @@ static const struct row rewritten[] = {
       "f = AveragePool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], strides = [2, 1], dilations = [1, 2]> (d) " END },
     { "AveragePool", "QLinearAveragePool",
       X4 SCALES BEGIN "f = AveragePool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], count_include_pad = 1> (d) " END },
+    { "AveragePool", "QLinearAveragePool",
+      "g (float[N, 2, 7] x) => (float y)\n<float xs = {0.0078125}, int8 xz = {-3}, float ys = {0.0625}, int8 yz = "
+      "{5}" BEGIN "f = AveragePool <kernel_shape = [2], strides = [2], ceil_mode = 1> (d) " END },
+    { "AveragePool", "QLinearAveragePool",
+      "g (float[N, 2, 3, 4, 5] x) => (float y)\n<" SCALES BEGIN
+      "f = AveragePool <kernel_shape = [2, 3, 2], pads = [0, 1, 0, 1, 1, 0], auto_pad = \"NOTSET\"> (d) " END },
+    { "AveragePool", "QLinearAveragePool",
+      "g (float[N, 70, 3, 3] x) => (float y)\n<" SCALES BEGIN "f = AveragePool <kernel_shape = [3, 2]> (d) " END },
+    /* what com.microsoft says of bytes, with zero points and without, as the file has channels */
+    { "AveragePool", "QLinearAveragePool",
+      X4 SCALES ">\n{ q = QuantizeLinear (x, xs, xz) r = com.microsoft.QLinearAveragePool <kernel_shape = [3, 2], "
+                "auto_pad = \"SAME_UPPER\"> (q, xs, xz, ys, yz) y = DequantizeLinear (r, ys, yz) }" },
+    { "AveragePool", "QLinearAveragePool",
+      X4 SCALES ">\n{ q = QuantizeLinear (x, xs) r = com.microsoft.QLinearAveragePool <kernel_shape = [3, 2], "
+                "channels_last = 1> (q, xs, , ys) y = DequantizeLinear (r, ys) }" },
     { "GlobalAveragePool", "QLinearGlobalAveragePool", X4 SCALES BEGIN "f = GlobalAveragePool (d) " END },
     { "QuantizeLinear", "MaxPool",
       X4 SCALES BEGIN "f = MaxPool <kernel_shape = [3, 2], pads = [1, 0, 1, 1], strides = [2, 1]> (d) r = "
@@ -147,6 +162,31 @@ START_TEST(saturation_is_a_relu)
     apply(&t, pass_quantized);
     ck_assert_int_eq(count(t.passes.graph, "Relu"), !in_integers());
     ck_assert_int_eq(count(t.passes.graph, "Clip"), 0);
+    finish(&t);
+}
+END_TEST
+
+/* Pools of bytes lie as the convolutions around them: what comes in is turned, and what goes out. */
+START_TEST(pools_lie_as_convolutions)
+{
+    static const char *const pools[] = { "MaxPool <kernel_shape = [2, 2]>", "AveragePool <kernel_shape = [2, 2]>",
+                                         "GlobalAveragePool" };
+    char text[2048];
+    struct trial t;
+
+    snprintf(text, sizeof text,
+             HEAD X4 SCALES W
+             ", int8[2, 3, 1, 1] u = {1, 2, -3, 4, -5, 6}" BEGIN DW
+             "a = Conv (d, e) i = QuantizeLinear (a, ys, yz) j = DequantizeLinear (i, ys, yz) p = %s (j) "
+             "k = QuantizeLinear (p, ys, yz) l = DequantizeLinear (k, ys, yz) "
+             "m = DequantizeLinear (u, ws, wz) f = Conv (l, m) " END,
+             pools[_i]);
+    start(&t, text);
+    apply(&t, pass_quantized);
+    apply(&t, pass_layout);
+    if (in_integers())
+        ck_assert_int_eq(count(t.passes.graph, "Transpose"), 2);
+    results_within(&t, STEP * 2.001, 0);
     finish(&t);
 }
 END_TEST
@@ -358,6 +398,7 @@ Suite *suite(void)
 
     add_tests(s, nodes_compute_in_integers, sizeof rewritten / sizeof *rewritten);
     add_tests(s, saturation_is_a_relu, 1);
+    add_tests(s, pools_lie_as_convolutions, 3);
     add_tests(s, old_operators_move_integers, 5);
     add_tests(s, others_stay_in_floats, sizeof kept / sizeof *kept);
     add_tests(s, long_sums_stay_in_floats, 1);

@@ -1,11 +1,9 @@
 /* Gradients written into a file: of every operator that has a gradient what is private in it is put into operators of the
  * standard, written as messages, read again and run, and gives what the private nodes give. */
-#include "case.h"
 #include "grad/grad.h"
+#include "gradient_walk.h"
 #include "model/graph_write.h"
 #include "model/message.h"
-#include "ops/registry.h"
-#include "plan/given.h"
 #include "require.h"
 #include "run/session.h"
 #include "unit.h"
@@ -14,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those whose gradient cannot be written yet: the program says so. What is missing here is an error, and what has come. */
+/* Those whose gradient cannot be written yet. */
 static const char *const never[] = { "Attention",
                                      "CausalConvWithState",
                                      "Col2Im",
@@ -54,30 +52,6 @@ static const char *const never[] = { "Attention",
                                      NULL };
 
 enum { OPSET = 18, OLDEST = 7 };
-
-static char label[512];
-
-static bool is_never(const char *name)
-{
-    const char *const *names = never;
-
-    while (*names && strcmp(*names, name) != 0)
-        names++;
-    return *names;
-}
-
-static bool spell(struct case_graph *c, struct graph *g)
-{
-    const struct plan_context pc = {
-        .kernels = c->engine.kernels, .threads = 1, .budget = &c->budget, .report = &c->report
-    };
-    struct tensor *tensors = given_types(g, &c->arena, &c->report);
-
-    for (int k = 0; tensors && k < c->inputs; k++)
-        if (c->in_value[k])
-            tensors[c->in_value[k]->id] = c->in[k].t;
-    return tensors && grad_spell_plain(g, tensors, g->value_count, NULL, NULL, &pc);
-}
 
 /* Types of what comes in and what comes out, by value id. */
 static struct tensor *types_of(struct case_graph *c, const struct case_gradients *d)
@@ -156,68 +130,37 @@ static void compare(struct case_graph *c, const struct case_gradients *d, const 
     }
 }
 
-/* False where it is refused. */
-static bool check_case(const struct op *op, const struct op_def *def, const struct op_case *oc)
+static bool check(struct gradient_case *x)
 {
-    const struct case_variant v = { .all_f64 = true };
+    const struct plan_context pc = gradient_context(x);
     const struct session_options o = { .threads = 1 };
-    struct case_gradients first = { 0 }, d = { 0 };
-    struct case_graph c;
-    struct frame *f;
-    bool able;
+    struct case_graph *c = &x->c;
+    struct frame *f = case_frame(c, x->first.graph);
+    struct tensor *types = gradient_types(x, x->d.graph);
+    struct model *m = NULL;
+    struct session *s;
 
-    snprintf(label, sizeof label, "%s-%d (%s; %s)", op->name, def->since, oc->inputs, oc->attrs);
-    require(case_make(&c, op, def, oc, &v) && case_differentiate(&c, oc, &first) && case_differentiate(&c, oc, &d),
-            "%s: %s", c.report.error.where, c.report.error.message);
-    f = case_frame(&c, first.graph);
-    require(f && frame_run(f, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
-    able = spell(&c, d.graph);
-    require(able || c.report.error.code == KILN_UNSUPPORTED, "%s: %s", c.report.error.where, c.report.error.message);
-    if (able) {
-        struct model *m = written(&c, &d, def->since > OPSET ? def->since : OPSET);
-        struct session *s;
-
-        able = m;
-        require(m || c.report.error.code == KILN_UNSUPPORTED, "%s: %s", c.report.error.where, c.report.error.message);
-        s = m ? session_new(m->graph, &o, &c.report) : NULL;
-        if (s) {
-            set_inputs(&c, m, s);
-            require(session_run(s, &c.report), "%s: %s", c.report.error.where, c.report.error.message);
-            compare(&c, &first, f, s);
-        }
-        session_free(s);
-        model_free(m);
+    require(f && frame_run(f, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+    if (types && grad_spell_plain(x->d.graph, types, x->d.graph->value_count, NULL, NULL, &pc))
+        m = written(c, &x->d, x->def->since > OPSET ? x->def->since : OPSET);
+    s = m ? session_new(m->graph, &o, &c->report) : NULL;
+    if (s) {
+        set_inputs(c, m, s);
+        require(session_run(s, &c->report), "%s: %s", c->report.error.where, c->report.error.message);
+        compare(c, &x->first, f, s);
     }
-    if (!able)
-        snprintf(label, sizeof label, "%s: %s", c.report.error.where, c.report.error.message);
+    session_free(s);
+    model_free(m);
     frame_free(f);
-    case_gradients_release(&first);
-    case_gradients_release(&d);
-    case_release(&c);
-    return able;
-}
-
-static int op_count(void)
-{
-    int n = 0;
-
-    while (op_registry[n])
-        n++;
-    return n;
+    return s;
 }
 
 START_TEST(gradients_that_are_written_are_the_same)
 {
-    const struct op *op = op_registry[_i];
-    char name[128];
-    bool able = true;
-
-    snprintf(name, sizeof name, "%s%s%s", op->domain, *op->domain ? "." : "", op->name);
-    for (const struct op_def *def = op->defs; def->since; def++)
-        for (const struct op_case *oc = def->cases; oc && oc->inputs && able; oc++)
-            if (oc->differentiate && (def->since >= OLDEST || *op->domain) && !check_case(op, def, oc))
-                able = false;
-    ck_assert_msg(able != is_never(name), "%s %s", name, able ? "can be written: it need not be in the list" : label);
+    walk_gradients(op_registry[_i], &(struct gradient_walk){ .check = check,
+                                                             .refused = never,
+                                                             .able = "can be written: it need not be in the list",
+                                                             .oldest = OLDEST });
 }
 END_TEST
 
@@ -225,6 +168,6 @@ Suite *suite(void)
 {
     Suite *s = suite_create("plain");
 
-    add_tests(s, gradients_that_are_written_are_the_same, op_count());
+    add_tests(s, gradients_that_are_written_are_the_same, case_operators());
     return s;
 }

@@ -39,6 +39,15 @@ enum { STEPS = 10, BATCH = 4, MOST_STATES = 64, MOST_INPUTS = 4 };
     "v = MatMul (x, wv) kt = Transpose <perm = [0,2,1]> (k) c = MatMul (q, kt) p = Softmax <axis = -1> (c) "           \
     "pd = Dropout (p, r) a = MatMul (pd, v) u = Add (a, x) y = LayerNormalization (u, s, o) }"
 
+#define MICROSOFT                                                                                                      \
+    "cnn (float[N,2,5,6] x) => (float[N,3] y) <float[3,2,3,3] w1 = @, float[3] b1 = @, float s = {0.05}, float t = "   \
+    "{0.0375}, "                                                                                                       \
+    "uint8 z = {120}> { q = QuantizeLinear (x, s, z) "                                                                 \
+    "p = com.microsoft.QLinearAveragePool <kernel_shape = [1,2], pads = [0,1,0,0]> (q, s, z, t, z) "                   \
+    "d = DequantizeLinear (p, t, z) "                                                                                  \
+    "c = com.microsoft.FusedConv <activation = \"Tanh\", pads = [1,0,1,1], strides = [2,1]> (d, w1, b1) "              \
+    "g = GlobalAveragePool (c) f = Flatten (g) y = Softmax <axis = -1> (f) }"
+
 struct trial {
     const char *model, *loss, *optimizer;
     double within;
@@ -109,6 +118,7 @@ static const struct trial trials[] = {
     { RECURRENT("GRU", "12", ", linear_before_reset = 1"), SPARSE, "adam", 1e-5, NULL },
     { RECURRENT("RNN", "4", ""), SPARSE, "adam", 1e-5, NULL },
     { ATTENTION, "mean_squared_error", "adam", 1e-5, NULL },
+    { MICROSOFT, SPARSE, "sgd", 1e-5, NULL },
 };
 
 static char *expanded(const char *text, int opset)
@@ -116,7 +126,7 @@ static char *expanded(const char *text, int opset)
     char *out = calloc(strlen(text) + 4096, 1), *to = out;
     int64_t n = 1;
 
-    to += sprintf(to, "<ir_version: 8, opset_import: [\"\": %d]>\n", opset);
+    to += sprintf(to, "<ir_version: 8, opset_import: [\"\": %d, \"com.microsoft\": 1]>\n", opset);
     for (; *text; text++) {
         if (*text == '[')
             for (n = 1; *text != ']'; text++) {

@@ -151,6 +151,12 @@ static const char *const alike[] = {
                                "o = QuantizeLinear (x, s, z) k = DequantizeLinear (o, s, z) u = Mul (k, two) " DOUBLED,
     X_OF("3,4", BETWEEN) "float two = {2}> { q, s, z = DynamicQuantizeLinear (x) y = DequantizeLinear (q, s, z) "
                          "t = Mul (y, two) u = Mul (x, two) " DOUBLED,
+    X_OF("2,4,3", BETWEEN "," BETWEEN) STEPS
+    "float two = {2}> { q = QuantizeLinear (x, s, z) p = com.microsoft.QLinearAveragePool "
+    "<kernel_shape = [2], pads = [1,0], channels_last = 1> (q, s, z, s, z) "
+    "y = DequantizeLinear (p, s, z) t = Mul (y, y) k = DequantizeLinear (q, s, z) "
+    "l = Transpose <perm = [0,2,1]> (k) a = AveragePool <kernel_shape = [2], pads = [1,0]> (l) "
+    "o = QuantizeLinear (a, s, z) f = DequantizeLinear (o, s, z) u = Mul (f, f) " DOUBLED,
     /* in a loop, and what it does twice */
     X_OF("3,4", BETWEEN) STEPS "int64 rounds = {2}, bool yes = {1}> {\n"
                                "t = Loop (rounds, yes, x) <body = l (int64 i, bool c, float[3,4] a) => (bool on, "

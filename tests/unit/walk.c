@@ -287,6 +287,15 @@ static bool has_form_last(const struct op *op, const struct op_def *def, const s
     return has;
 }
 
+static void check_bytes_last(const struct op *op, const struct op_def *def, const struct op_case *oc)
+{
+    const struct case_variant plain = { 0 }, last = { .last = true, .threads = 3 };
+
+    name_it(op, def, oc, "bytes with channels last");
+    if (has_form_last(op, def, oc) && strchr("ui", *oc->inputs))
+        check_same_bytes(op, def, oc, &plain, &last);
+}
+
 /* -- gradients -- */
 
 enum { PROBES = 24 };
@@ -517,6 +526,8 @@ void walk_operator(const struct op *op)
                 check_known(op, def, oc);
             if (oc->differentiate)
                 check_gradient(op, def, oc);
+            if (def->flags & OP_BYTES_LAST)
+                check_bytes_last(op, def, oc);
         }
         if (!def->expand)
             check_elementwise(op, def);

@@ -110,6 +110,16 @@ static inline lanes_mask add_products(pairs a, pairs b, lanes_mask c)
 }
 #endif
 
+/* The sums of a tile, which are in registers, to where its rows begin. */
+ALWAYS_INLINE void store_sums(lanes_mask (*sum)[INTEGER_VECTORS], int32_t (*c)[INTEGER_COLUMNS], int rows, int vectors)
+{
+    UNROLLED
+    for (int r = 0; r < rows; r++)
+        UNROLLED
+    for (int v = 0; v < vectors; v++)
+        memcpy(c[r] + v * LANES, &sum[r][v], sizeof sum[r][v]);
+}
+
 ALWAYS_INLINE void integer_tile_of(const struct integer_tile *t, int rows, int vectors)
 {
     const int64_t a_row = t->a_row, b_panel = t->b_panel, n = t->pairs;
@@ -131,11 +141,7 @@ ALWAYS_INLINE void integer_tile_of(const struct integer_tile *t, int rows, int v
                 sum[r][v] = add_products(x, w[v], sum[r][v]);
         }
     }
-    UNROLLED
-    for (int r = 0; r < rows; r++)
-        UNROLLED
-    for (int v = 0; v < vectors; v++)
-        memcpy(t->c[r] + v * LANES, &sum[r][v], sizeof sum[r][v]);
+    store_sums(sum, t->c, rows, vectors);
 }
 
 #define TO_4(X, v) X(v, 1) X(v, 2) X(v, 3) X(v, 4)

@@ -63,11 +63,7 @@ ALWAYS_INLINE void integer_quads_of(const struct integer_quads *t, int rows, int
             }
         }
     }
-    UNROLLED
-    for (int r = 0; r < rows; r++)
-        UNROLLED
-    for (int v = 0; v < vectors; v++)
-        memcpy(t->c[r] + v * LANES, &sum[r][v], sizeof sum[r][v]);
+    store_sums(sum, t->c, rows, vectors);
 }
 
 /* A byte in each lane, from memory and back, where it is the lowest one of the lane. */
@@ -131,11 +127,7 @@ ALWAYS_INLINE void integer_columns_of(const struct integer_columns *t, int rows,
             }
         }
     }
-    UNROLLED
-    for (int r = 0; r < rows; r++)
-        UNROLLED
-    for (int v = 0; v < vectors; v++)
-        memcpy(t->c[r] + v * LANES, &sum[r][v], sizeof sum[r][v]);
+    store_sums(sum, t->c, rows, vectors);
 }
 
 /* Rounding, and what is too far to be rounded, as in quantize.h; so a NaN becomes the least. */

@@ -364,6 +364,10 @@ typedef struct kiln_edit_options {
     /* [shape_count] What inputs are to be, as far as the model leaves it open. A symbol becomes the same number in all
      * that the model declares. */
     const kiln_shape *shapes;
+    /* [initializer_count] initializers of the main graph that have another value, of the same type and shape. */
+    size_t initializer_count;
+    const char *const *initializer_names;
+    const kiln_tensor *const *initializers;
 } kiln_edit_options;
 
 /* A copy with these changes; weights are shared with the model. Belongs to the caller. It runs where the model did, and
@@ -429,6 +433,10 @@ KILN_API bool kiln_model_import(const kiln_model *model, size_t k, const char **
  * the count. */
 KILN_API size_t kiln_model_metadata_count(const kiln_model *model);
 KILN_API bool kiln_model_metadata(const kiln_model *model, size_t k, const char **key, const char **value);
+/* The initializers of the main graph that are tensors, in no order that means anything: name and value, which belong to the
+ * model. NULL where k is not below the count, which is 0 of a partial model. */
+KILN_API size_t kiln_model_initializer_count(const kiln_model *model);
+KILN_API const kiln_tensor *kiln_model_initializer(const kiln_model *model, size_t k, const char **name);
 /* How many graph inputs are parameters that the metadata name (init.NAME): kiln_model_initialize gives them values. */
 KILN_API size_t kiln_model_missing_count(const kiln_model *model);
 /* Why a partial model can neither be run nor trained, the first reason; NULL where it can. */
@@ -575,13 +583,16 @@ typedef struct kiln_data_options {
      * as it is. UNSUPPORTED where a file cannot be read in the order of samples. 0: all samples are read into
      * memory. */
     int64_t shuffle_buffer;
+    /* Of tensors: samples are not copied, only what is to be predicted. The memory of the inputs must stay as it is until
+     * the data set, and all that is made of it, are freed. */
+    bool borrow;
 } kiln_data_options;
 
 /* Opens what `spec` names, "FORMAT[:WHERE][:PART][[FROM:TO]]", such as "csv:FILE", "fashion-mnist:train[1000:2000]":
  * kiln_table_write lists the formats. Errors: BAD_ARGUMENT (the spec), IO, BAD_DATA, UNSUPPORTED, LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_open(kiln_dataset **out, const char *spec, const kiln_data_options *options,
                                        kiln_error *err);
-/* One of copies of tensors of real numbers: `x` [N, ...], `y` [N] (classes, from 0) or, with options.values, [N, ...].
+/* One of copies of tensors of real numbers (but see options.borrow): `x` [N, ...], `y` [N] (classes, from 0) or, with options.values, [N, ...].
  * Fractions among the classes make numbers of all of them, as in a file: kiln_dataset_target tells.
  * Errors: BAD_ARGUMENT, BAD_DATA, LIMIT, NO_MEMORY. */
 KILN_API kiln_status kiln_dataset_new(kiln_dataset **out, const kiln_tensor *x, const kiln_tensor *y,
@@ -794,8 +805,8 @@ typedef struct kiln_trainer_options {
     /* Of the learning rate: "cosine_decay:decay_steps=1000", as Keras defines them; begins with the optimiser's. It is
      * computed in float, as in Keras. NULL: the rate stays as it is. */
     const char *schedule;
-    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras; of the losses of
-     * targets it is no part. */
+    /* [regularizer_count] what is added to the loss, in training and when it is measured, as in Keras, but not to those
+     * of targets. Of a parameter that none of them names, in training, what the file says ("kiln.regularize.NAME"). */
     const kiln_regularizer *regularizers;
     size_t regularizer_count;
     /* [rate_factor_count] of several whose patterns match a parameter the last counts */
@@ -1044,6 +1055,9 @@ typedef struct kiln_fit_options {
     /* "val_loss", "val_loss:factor=0.5,patience=3": the learning rate becomes less where the measure no longer improves
      * (Keras' ReduceLROnPlateau, with its options). NULL: it stays; an error where there is a schedule. */
     const char *reduce_on_plateau;
+    /* Called before the first step of each epoch, whose number counts from 1, and of what is left of one that a checkpoint
+     * was made in. As `step`; a learning rate that it sets is that of the epoch. */
+    bool (*begin)(void *user, int64_t epoch);
 } kiln_fit_options;
 
 /* Trains as Keras' fit does (https://keras.io/api/models/model_training_apis/). *ran, which may be NULL, is how many
@@ -1388,10 +1402,10 @@ KILN_API kiln_status kiln_table_write(kiln_table table, bool help, kiln_write_fn
 /* clang-format off */
 #define KILN_ADAPT_OPTIONS_INIT   { sizeof(kiln_adapt_options), NULL, 0.0, 0, 0.0, 0.0, KILN_FOLDED_NAMED, 0, NULL, NULL, false, false, 0, NULL, 0, NULL, false }
 #define KILN_CONTEXT_OPTIONS_INIT { sizeof(kiln_context_options), 0, 0, false, NULL, NULL }
-#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false, 0, NULL }
-#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false, 0 }
+#define KILN_EDIT_OPTIONS_INIT    { sizeof(kiln_edit_options), false, 0, NULL, NULL, 0, NULL, NULL, NULL, false, 0, NULL, 0, NULL, NULL }
+#define KILN_DATA_OPTIONS_INIT    { sizeof(kiln_data_options), NULL, KILN_PART_TRAIN, 0, false, NULL, NULL, NULL, 0, 0.0, NULL, 0, false, NULL, NULL, false, 0, false }
 #define KILN_STREAM_INIT          { sizeof(kiln_stream), NULL, NULL, 0, 0, 0, 0, false, NULL, NULL, NULL }
-#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL }
+#define KILN_FIT_OPTIONS_INIT     { sizeof(kiln_fit_options), NULL, 0, 0, false, 0, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0.0, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL }
 #define KILN_LOAD_OPTIONS_INIT    { sizeof(kiln_load_options), NULL, 0, 0.0, NULL, NULL, false, NULL }
 #define KILN_SESSION_OPTIONS_INIT { sizeof(kiln_session_options), NULL, 0, 0, 0, 0.0, false, false, NULL, 0 }
 #define KILN_TRAINER_OPTIONS_INIT { sizeof(kiln_trainer_options), NULL, NULL, NULL, NULL, 0, NULL, NULL, false, false, 0, 0, 0.0, 0, false, NULL, NULL, false, false, NULL, 0, NULL, 0, false, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, false, false, false, 0 }

@@ -1,10 +1,12 @@
 """Models that Kiln wrote, judged from outside: by onnx's checker and by onnxruntime. Usage: exported.py KILN
 For each network of models/ and each Keras export there: the model as it is, trained for a few steps, and (Keras exports) made trainable
-again and trained. Prints PASS and FAIL lines, then "N passed, N failed, N skipped"."""
+again and trained. For what kiln.keras wrote (tests/keras/exported): what Keras computes, five of its steps, and the way back of the weights. Prints PASS and FAIL lines, then "N passed, N failed, N skipped"."""
 
+import csv
 import os
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,12 @@ import onnx
 
 import harness
 from harness import MODELS, attempt, difference, kiln, outside, samples
+
+HERE = Path(__file__).resolve().parent
+package = types.ModuleType("kiln")  # kiln.keras.weights alone, which needs neither the library nor Keras
+package.__path__ = [str(HERE.parent / "tools/python/kiln")]
+sys.modules["kiln"] = package
+from kiln.keras import weights  # noqa: E402
 
 CLOSE = 1e-5  # of the larger of 1 and what is wanted
 
@@ -133,10 +141,93 @@ def made_trainable(source):
     return inference_form("end.onnx", "open.onnx") or agrees("end.onnx", float(np.std(x)))
 
 
+def metadata(path, prefix):
+    return {p.key.removeprefix(prefix): p.value for p in onnx.load(path).metadata_props if p.key.startswith(prefix)}
+
+
+def keras_computes(path):
+    kept = np.load(path.with_suffix(".npz"))
+    for judge, got in (("Kiln", run(path, kept["x"])[0]), ("onnxruntime", outside(path, kept["x"])[0])):
+        apart = np.abs(got - kept["out/kind"]).max() / np.abs(kept["out/kind"]).max()
+        if not apart <= CLOSE:
+            return f"apart from Keras by {apart:.1e} in {judge}"
+    return None
+
+
+def keras_steps(path):
+    """Loss and regularisers are the file's own; the length of what is apart, by that of what changed."""
+    kept = np.load(path.with_suffix(".npz"))
+    np.savez("data.npz", x=kept["train/x"], y=kept["train/y"])
+    how = ["--no-shuffle", "--batch", 8, "--optimizer", "sgd:learning_rate=0.05", "--exact"]
+    kiln("train", path, "--data", "npz:data.npz", *how, "--output", "end.onnx", "--step-log", "steps.csv", "--quiet")
+    with open("steps.csv", newline="") as f:
+        losses = [float(row["loss"]) for row in csv.DictReader(f)]
+    apart = np.abs(np.array(losses) / kept["loss"] - 1).max()
+    if not apart <= 1e-5:
+        return f"losses {losses}, in Keras {kept['loss'].tolist()}"
+    names = metadata(path, "keras.variable.")
+    if names != metadata("end.onnx", "keras.variable."):
+        return "the trained file says something else of Keras' variables"
+    model = Loaded(kept)
+    weights.load(model, "end.onnx")
+    changed = sum(((kept[f"end/{n}"] - kept[f"begin/{n}"]).astype(float) ** 2).sum() for n in names) ** 0.5
+    apart = sum(((kept[f"end/{n}"] - v.value).astype(float) ** 2).sum() for n, v in model.of.items()) ** 0.5 / changed
+    return None if apart <= 1e-3 else f"parameters are apart from Keras' by {apart:.1e} of their change"
+
+
+class Variable:
+    """What kiln.keras.load_weights asks of a variable of Keras."""
+
+    def __init__(self, name, shape):
+        self.name = self.path = name
+        self.shape, self.dtype, self.value = shape, "float32", None
+
+    def assign(self, value):
+        self.value = value
+
+
+class Loaded:
+    """What it asks of a model: one layer that has them all."""
+
+    built = True
+
+    def __init__(self, kept):
+        self.of = {n.removeprefix("begin/"): Variable(n.removeprefix("begin/"), kept[n].shape) for n in kept.files if n.startswith("begin/")}
+        self._trainable_variables = self.weights = list(self.of.values())
+        self._non_trainable_variables, self._layers = [], []
+
+
+def keras_weights(path):
+    """Each comes back as Keras had it; what is not the model's is told, all at once, and changes nothing."""
+    kept = np.load(path.with_suffix(".npz"))
+    model = Loaded(kept)
+    weights.load(model, path)
+    for name, variable in model.of.items():
+        if not np.array_equal(variable.value, kept[f"begin/{name}"]):
+            return f"'{name}' does not come back"
+    one, two, three = list(model.of.values())[:3]
+    one.shape, two.name = (7, *one.shape), "two"
+    for variable in model.weights:
+        variable.value = None
+    file = onnx.load(path)
+    file.graph.initializer.remove(next(i for i in file.graph.initializer if i.name == three.name))
+    onnx.save(file, "short.onnx")
+    try:
+        weights.load(model, "short.onnx")
+    except ValueError as e:
+        for part in (f"'{one.name}' has shape", "'two' of the model is missing", f"'{two.path}' of the file is unknown", f"'{three.name}' is missing in the file"):
+            if part not in str(e):
+                return f"'{e}' does not say \"{part}\""
+    else:
+        return "another model takes its weights"
+    return "some were loaded" if any(v.value is not None for v in model.weights) else None
+
+
 with tempfile.TemporaryDirectory() as scratch:
     os.chdir(scratch)
     tests = [(p, t) for p in sorted(MODELS.glob("*/*.onnxtxt")) for t in (network,)]
     tests += [(p, t) for p in sorted(MODELS.glob("*/keras.onnx")) for t in (untouched, as_keras, made_trainable)]
+    tests += [(p, t) for p in sorted((HERE / "keras/exported").glob("*.onnx")) for t in (keras_computes, keras_steps, keras_weights)]
     for path, test in tests:
         attempt(f"{path.parent.name}.{path.stem}.{test.__name__}", test, path)
 print(f"{len(tests) - harness.failures} passed, {harness.failures} failed, 0 skipped")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The conformance suite for training, as its README has it: `kiln test` on its cases, its own runner over Kiln's backend, and whether the models and inputs that are
-there are those that are declared. Then what `kiln test` makes of what a model says of its test. Usage: training_suite.py KILN LIBRARY
+there are those that are declared. Then what `kiln test` makes of what a model says of its test. Usage: training_suite.py KILN FOLDER,
+which has the Python package.
 Prints a PASS or FAIL line for each test, then "N passed, N failed, N skipped"."""
 
 import os
@@ -16,7 +17,7 @@ from onnx import numpy_helper
 
 HERE = Path(__file__).resolve().parent
 SUITE = HERE / "training-suite"
-KILN, LIBRARY = (Path(p).resolve() for p in sys.argv[1:3])
+KILN, PACKAGE = (Path(p).resolve() for p in sys.argv[1:3])
 # How many places are taken depends on what the condition holds: the shapes of a gradient are not known before it runs.
 UNSUPPORTED = {"gradient_compress_flat"}
 count = {"PASS": 0, "FAIL": 0, "SKIP": 0}
@@ -29,7 +30,7 @@ def tell(word, name, why=""):
 
 def lines_of(prefix, *command, known=()):
     """The lines of a program that ends with a sum; what is skipped or not supported must be what is known."""
-    environment = os.environ | {"KILN_LIBRARY": f"{LIBRARY}", "PYTHONPATH": f"{HERE.parent / 'tools/python'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": f"{PACKAGE}"}
     done = subprocess.run([f"{c}" for c in command], capture_output=True, text=True, env=environment)
     found = re.findall(r"^(PASS|FAIL|SKIP|UNSUPPORTED) (\S+?):?(?: (.*))?$", done.stdout, re.M)
     for word, name, why in found:

@@ -83,7 +83,9 @@ static const struct argp_option argp_options[] = {
     { "freeze", KEY_FREEZE, "PATTERN", 0, "parameters that keep their values; may be repeated", 2 },
     { "untie", KEY_UNTIE, NULL, 0, "an initializer that several nodes read becomes one for each", 2 },
     { "regularize", KEY_REGULARIZE, "PATTERN=REGULARIZER[:KEY=VALUE,...]", 0,
-      "add {regularizers} of parameters to the loss: '*kernel=l2:0.0001'; may be repeated", 2 },
+      "add {regularizers} of parameters to the loss: '*kernel=l2:0.0001'; may be repeated (of others as the file says: "
+      "kiln.regularize.NAME)",
+      2 },
     { "regularize-activity", KEY_REGULARIZE_ACTIVITY, "PATTERN=REGULARIZER[:KEY=VALUE,...]", 0,
       "the same of what nodes compute, by the names of values or nodes: the mean over the samples", 2 },
 

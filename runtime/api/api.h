@@ -34,6 +34,8 @@ struct kiln_model {
     kiln_model_info info;
     kiln_value_info *inputs, *outputs; /* memory of the model's arena */
     size_t input_count, output_count;
+    const struct value **initializers; /* likewise */
+    size_t initializer_count;
 };
 
 /* Another holder, and one less; NULL is nobody. */

@@ -225,7 +225,9 @@ static bool requests(struct data_options *to, const kiln_data_options *o, struct
 {
     const struct graph *g = o->model ? o->model->model->graph : NULL;
 
-    *to = (struct data_options){ .limit = o->limit, .unlabelled = o->unlabelled, .label = o->label, .gaps = o->gaps };
+    *to = (struct data_options){
+        .limit = o->limit, .unlabelled = o->unlabelled, .label = o->label, .borrow = o->borrow, .gaps = o->gaps
+    };
     to->weights = o->weights ? &o->weights->tensor : NULL;
     to->window = o->shuffle_buffer;
     if (g) {

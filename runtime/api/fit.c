@@ -28,6 +28,14 @@ static bool on_start(void *user, int64_t epochs, int64_t steps, struct report *r
     return l->options->start(l->options->user, epochs, steps);
 }
 
+static bool on_begin(void *user, int64_t epoch, struct report *r)
+{
+    const struct listening *l = user;
+
+    (void)r;
+    return l->options->begin(l->options->user, epoch);
+}
+
 static bool on_step(void *user, const struct fit_step *s, struct report *r)
 {
     const struct listening *l = user;
@@ -132,6 +140,7 @@ kiln_status kiln_trainer_fit(kiln_trainer *trainer, const kiln_dataset *data, co
     events = (struct fit_events){ .user = &l,
                                   .past = o.past ? on_past : NULL,
                                   .start = o.start ? on_start : NULL,
+                                  .begin = o.begin ? on_begin : NULL,
                                   .step = o.step ? on_step : NULL,
                                   .epoch = o.epoch ? on_epoch : NULL };
     ok = read_options(&o, t, &to, &measures, &r);

@@ -51,6 +51,25 @@ static bool find_places(kiln_model *m, struct report *r)
     return ok;
 }
 
+static bool is_initializer(const struct value *v)
+{
+    return v->initializer && v->initializer->kind == TENSOR && !v->folded;
+}
+
+static bool list_initializers(kiln_model *m, struct report *r)
+{
+    const struct graph *g = m->model->graph;
+    size_t count = 0;
+
+    for (size_t k = 0; k < g->value_count; k++)
+        count += is_initializer(g->values[k]);
+    m->initializers = arena_array(&m->model->arena, count, sizeof *m->initializers, r);
+    for (size_t k = 0; m->initializers && k < g->value_count; k++)
+        if (is_initializer(g->values[k]))
+            m->initializers[m->initializer_count++] = g->values[k];
+    return m->initializers;
+}
+
 static bool describe_graph(kiln_model *m, struct report *r)
 {
     const struct graph *g = m->model->graph;
@@ -60,7 +79,7 @@ static bool describe_graph(kiln_model *m, struct report *r)
     m->output_count = g->output_count;
     m->inputs = arena_array(a, m->input_count, sizeof *m->inputs, r);
     m->outputs = arena_array(a, m->output_count, sizeof *m->outputs, r);
-    if (!m->inputs || !m->outputs)
+    if (!m->inputs || !m->outputs || !list_initializers(m, r))
         return false;
     for (size_t k = 0; k < g->input_count; k++)
         api_describe_value(&m->inputs[k], g->inputs[k]);
@@ -312,8 +331,12 @@ void kiln_model_free(kiln_model *model)
 static bool check_lists(const kiln_edit_options *o, kiln_error *err)
 {
     const bool constants = !o->constant_count || (o->constant_names && o->constants),
-               metadata = !o->metadata_count || (o->metadata_keys && o->metadata_values);
-    bool ok = constants && metadata && (!o->shape_count || o->shapes);
+               metadata = !o->metadata_count || (o->metadata_keys && o->metadata_values),
+               weights = !o->initializer_count || (o->initializer_names && o->initializers);
+    bool ok = constants && metadata && weights && (!o->shape_count || o->shapes);
+
+    for (size_t k = 0; ok && k < o->initializer_count; k++)
+        ok = o->initializer_names[k] && o->initializers[k];
 
     for (size_t k = 0; ok && k < o->constant_count; k++)
         ok = o->constant_names[k] && o->constants[k];
@@ -387,6 +410,9 @@ kiln_status kiln_model_edit(kiln_model **out, const kiln_model *model, const kil
                                 .constants = o.constant_count,
                                 .names = o.constant_names,
                                 .values = (const struct tensor *const *)(const void *)o.constants,
+                                .weights = o.initializer_count,
+                                .weight_names = o.initializer_names,
+                                .weight_values = (const struct tensor *const *)(const void *)o.initializers,
                                 .shapes = o.shape_count,
                                 .shape = o.shapes,
                                 .metadata = o.metadata_count,
@@ -430,6 +456,21 @@ size_t kiln_model_input_count(const kiln_model *model)
 size_t kiln_model_output_count(const kiln_model *model)
 {
     return model ? model->output_count : 0;
+}
+
+size_t kiln_model_initializer_count(const kiln_model *model)
+{
+    return model ? model->initializer_count : 0;
+}
+
+/* a kiln_tensor is a struct tensor and nothing else */
+const kiln_tensor *kiln_model_initializer(const kiln_model *model, size_t k, const char **name)
+{
+    const struct value *v = k < kiln_model_initializer_count(model) ? model->initializers[k] : NULL;
+
+    if (name)
+        *name = v ? v->name : NULL;
+    return v ? (const kiln_tensor *)(const void *)v->initializer : NULL;
 }
 
 const kiln_value_info *kiln_model_input(const kiln_model *model, size_t k)

@@ -440,18 +440,27 @@ bool dataset_open(struct dataset *out, const char *spec, enum part part, const s
     return false;
 }
 
+/* Where it is, under a name of the data set's own. */
+static bool take_column(struct column *to, const struct column *from, struct dataset *d, struct report *r)
+{
+    *to = (struct column){ .values = from->values };
+    to->name = from->name ? arena_printf(&d->columns, r, "%s", from->name) : NULL;
+    return to->name || !from->name;
+}
+
 static bool copy_column(struct column *to, const struct column *from, struct dataset *d, struct report *r)
 {
     const struct tensor *t = &from->values;
+    void *data = budget_alloc(d->budget, (size_t)tensor_bytes(t), r);
+    bool ok;
 
-    *to = (struct column){ .values = *t };
-    to->values.data = budget_alloc(d->budget, (size_t)tensor_bytes(t), r);
-    if (!to->values.data)
+    if (!data)
         return false;
     if (tensor_bytes(t))
-        memcpy(to->values.data, t->data, (size_t)tensor_bytes(t));
-    to->name = from->name ? arena_printf(&d->columns, r, "%s", from->name) : NULL;
-    return to->name || !from->name;
+        memcpy(data, t->data, (size_t)tensor_bytes(t));
+    ok = take_column(to, from, d, r);
+    to->values.data = data;
+    return ok;
 }
 
 bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *x, size_t targets,
@@ -462,8 +471,9 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
     const struct dataset given = { .x = (struct column *)(uintptr_t)x, .inputs = inputs }; /* only read from */
     bool ok = dataset_begin(out, o, inputs, targets, where, b, r) && dataset_takes(&given, o, where, r);
 
+    out->borrowed = o->borrow;
     for (size_t k = 0; ok && k < inputs; k++)
-        ok = copy_column(&out->x[k], &x[k], out, r);
+        ok = (o->borrow ? take_column : copy_column)(&out->x[k], &x[k], out, r);
     for (size_t k = 0; ok && k < targets; k++)
         ok = copy_column(&out->y[k], &y[k], out, r);
     if (ok && o->weights)
@@ -476,7 +486,7 @@ bool dataset_of_arrays(struct dataset *out, size_t inputs, const struct column *
 
 void dataset_release(struct dataset *d)
 {
-    for (size_t k = 0; d->owns && k < d->inputs; k++)
+    for (size_t k = 0; d->owns && !d->borrowed && k < d->inputs; k++)
         budget_free(d->budget, d->x[k].values.data);
     for (size_t k = 0; d->owns && k < d->targets; k++)
         budget_free(d->budget, d->y[k].values.data);

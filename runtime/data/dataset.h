@@ -57,6 +57,7 @@ struct data_options {
     size_t unnamed;                      /* the target that a column without a name is for */
     const struct tensor *weights;        /* of arrays: how much samples count; NULL: all alike */
     const char *label;                   /* which column of a table it is (data/csv.h); NULL: as the format has it */
+    bool borrow;                         /* of arrays: the values of x stay where they are */
     bool gaps;                           /* NaN and infinity are taken, for those who look at data */
     int64_t window;                      /* the set is a stream, of which so many samples are shuffled among each other;
                                             0: it is read into memory */
@@ -72,6 +73,7 @@ struct dataset {
     const char *label;        /* what was taken for the label, where that could be something else; NULL */
     const char *const *names; /* [rows] of the samples: files; NULL */
     bool owns;                /* the columns; a view does not */
+    bool borrowed;            /* the values of x are the caller's */
     struct arena columns;     /* what x and y lie in, but for their values */
     struct budget *budget;
     struct column weights;           /* float [rows], how much samples count; of rank 0: all alike */

@@ -57,6 +57,36 @@ static bool set_inputs(struct model *m, const struct model_changes *c, struct re
     return edit_end(&e) && ok;
 }
 
+/* -- initializers -- */
+
+static bool set_initializer(struct edit *e, struct model *m, const char *name, const struct tensor *t)
+{
+    struct arena scratch = { .budget = e->budget };
+    Onnx__TensorProto *old = edit_initializer(e, name);
+    char got[TYPE_TEXT], need[TYPE_TEXT];
+    struct tensor was;
+    bool ok;
+
+    if (!old)
+        return fail(e->report, KILN_BAD_ARGUMENT, NULL, "the model has no initializer '%s'", name);
+    ok = tensor_of_proto(&was, old, &m->external, &scratch, name, e->report);
+    if (ok && (t->kind != TENSOR || !fits(&was, t)))
+        ok = fail(e->report, KILN_BAD_DATA, NULL, "initializer '%s' is %s, the value for it %s", name,
+                  tensor_text(&was, need), tensor_text(t, got));
+    arena_release(&scratch);
+    return ok && edit_tensor(e, old, t);
+}
+
+static bool set_initializers(struct model *m, const struct model_changes *c, struct report *r)
+{
+    struct edit e;
+    bool ok = edit_begin(&e, m, r);
+
+    for (size_t k = 0; ok && k < c->weights; k++)
+        ok = set_initializer(&e, m, c->weight_names[k], c->weight_values[k]);
+    return edit_end(&e) && ok;
+}
+
 /* -- metadata -- */
 
 static bool is_text(const char *s)
@@ -179,10 +209,11 @@ bool model_set_metadata(struct model *m, const struct model_changes *c, struct r
 
 static bool change(struct model *m, const struct model_changes *c, struct report *r)
 {
-    if ((c->shapes || c->constants || c->inference) && !m->proto->graph)
+    if ((c->shapes || c->constants || c->inference || c->weights) && !m->proto->graph)
         return fail(r, KILN_BAD_MODEL, NULL, "there is no graph");
     if (!model_fix_shapes(m, c->shape, c->shapes, r) || (c->constants && !set_inputs(m, c, r)) ||
-        (c->inference && !model_to_inference(m, r)) || (c->baked && !model_bake(m, c->bake, c->baked, r)))
+        (c->weights && !set_initializers(m, c, r)) || (c->inference && !model_to_inference(m, r)) ||
+        (c->baked && !model_bake(m, c->bake, c->baked, r)))
         return false;
     return !c->metadata || model_set_metadata(m, c, r);
 }

@@ -14,6 +14,9 @@ struct model_changes {
     const kiln_shape *shape; /* that inputs are to have */
     size_t metadata;
     const char *const *keys, *const *texts; /* in the place of what a key has; NULL takes it away */
+    size_t weights;
+    const char *const *weight_names; /* of initializers that have another value of their type and shape: */
+    const struct tensor *const *weight_values;
     size_t baked;
     const struct baked *bake; /* normalisations that become nodes */
 };

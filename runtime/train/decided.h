@@ -7,6 +7,7 @@
  *   kiln.normalize.NAME  what is done to samples before they are the input of that name (data/normalizer.h), whose
  *                    features are in its order
  *   kiln.classes.NAME  the names of that output's classes, one in each line
+ *   kiln.regularize.NAME the regulariser of that parameter, as --regularize has it, where nobody names one for it
  *   kiln.trains.NAME any text: the output trains, and those of which that is not said do not, where nobody says which */
 #ifndef KILN_TRAIN_DECIDED_H
 #define KILN_TRAIN_DECIDED_H
@@ -19,6 +20,7 @@
 #define DECIDED_TRAINS    "kiln.trains."
 #define DECIDED_NORMALIZE "kiln.normalize."
 #define DECIDED_CLASSES   "kiln.classes."
+#define DECIDED_PENALTY   "kiln.regularize."
 
 /* By the names behind the prefix. The texts belong to the model. */
 struct decided {

@@ -312,6 +312,13 @@ static bool next_batch(struct fit *f, int64_t *n)
     return true;
 }
 
+static bool tell_begin(struct fit *f)
+{
+    const struct fit_events *e = f->events;
+
+    return !e || !e->begin || e->begin(e->user, f->progress.epochs + 1, f->report) || stopped(f->report);
+}
+
 static bool train_epoch(struct fit *f)
 {
     const int64_t every = f->options->checkpoint_steps;
@@ -451,7 +458,7 @@ static bool run_epochs(struct fit *f)
 {
     while (f->progress.epochs < f->options->epochs && !f->progress.ended) {
         feed_start(&f->feed, f->progress.pass, f->progress.at);
-        if (!train_epoch(f) || !end_epoch(f))
+        if (!tell_begin(f) || !train_epoch(f) || !end_epoch(f))
             return false;
     }
     trainer_finalize(f->trainer); /* then Keras' callbacks */

@@ -36,6 +36,7 @@ struct fit_events {
     /* The epochs that lie behind in a checkpoint, then how many there are, and steps: all is checked. */
     bool (*past)(void *user, const struct epoch *e, struct report *r);
     bool (*start)(void *user, int64_t epochs, int64_t steps, struct report *r);
+    bool (*begin)(void *user, int64_t epoch, struct report *r); /* before the first step of each epoch */
     bool (*step)(void *user, const struct fit_step *s, struct report *r);
     bool (*epoch)(void *user, const struct epoch *e, struct report *r);
 };

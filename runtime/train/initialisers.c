@@ -1,5 +1,6 @@
 #include "train/initialisers.h"
 #include "base/random.h"
+#include <inttypes.h>
 #include <math.h>
 
 /* -- how -- */
@@ -117,6 +118,20 @@ static bool orthogonal(struct draw *d, const struct initialiser_settings *s)
                 out[tall ? k * across + i : i * across + k] = (float)(s->gain * q[i * columns + k]);
     }
     budget_free(d->budget, q);
+    return true;
+}
+
+/* The bias of an LSTM as ONNX orders its gates: input, output, forget, cell. */
+static bool unit_forget_bias(struct draw *d, const struct initialiser_settings *s)
+{
+    const int64_t n = tensor_count(&d->type), gates = d->type.rank ? d->type.dims[d->type.rank - 1] : 0;
+
+    (void)s;
+    if (!gates || gates % 4)
+        return fail(d->report, KILN_BAD_MODEL, d->name,
+                    "has rows of %" PRId64 ", initialiser 'unit_forget_bias' needs four gates", gates);
+    for (int64_t k = 0; k < n; k++)
+        d->out[k] = k % gates / (gates / 4) == 2;
     return true;
 }
 
@@ -247,6 +262,8 @@ static const struct initialiser_def table[] = {
     { { "truncated_normal", "normal, cut at two deviations", normal_options }, truncated_normal_around },
     { { "variance_scaling", "by the fan", scaling_options }, variance_scaling },
     { { "orthogonal", "a matrix with orthonormal columns or rows", gain_option }, orthogonal },
+    { { "unit_forget_bias", "0, but 1 for the forget gate of an LSTM: of four parts the third", NULL },
+      unit_forget_bias },
     { { "identity", "1 on the diagonal, else 0", gain_option }, identity },
 };
 

@@ -1,5 +1,6 @@
 #include "train/penalty.h"
 #include "ops/rank.h"
+#include "train/decided.h"
 #include <fnmatch.h>
 
 static bool add(struct trainer *t, const struct regularizer *g, const struct penalized *of, const struct penalty *p,
@@ -66,6 +67,36 @@ static bool of_activities(struct trainer *t, const char *pattern, const struct r
                        g->def->row.name, pattern);
 }
 
+static bool is_named(const struct trainer_options *o, const struct parameter *p)
+{
+    for (size_t k = 0; k < o->regularizers; k++)
+        if (!o->regularizer[k].activity && parameter_matches(p, o->regularizer[k].pattern))
+            return true;
+    return false;
+}
+
+/* What the file says, of parameters that train and that no option names. */
+static bool of_file(struct trainer *t, const struct trainer_options *o, struct arena *scratch, struct report *r)
+{
+    struct decided said;
+    bool ok = decided_read(&said, t->model, DECIDED_PENALTY, scratch->budget, r);
+
+    for (size_t k = 0; ok && k < t->trainable; k++) {
+        const struct state *s = &t->states[k];
+        const char *name = s->parameter->value->name, *spec = decided_of(&said, name);
+        struct penalized of = { .dtype = s->value.dtype, .type = &s->value };
+        struct penalty p = { .state = s };
+
+        if (!spec || is_named(o, s->parameter))
+            continue;
+        ok = regularizer_parse(&p.regularizer, spec, &t->arena, r);
+        of.settings = p.regularizer.settings;
+        ok = ok && add(t, &p.regularizer, &of, &p, name, r);
+    }
+    decided_release(&said);
+    return ok;
+}
+
 bool penalties_find(struct trainer *t, const struct trainer_options *o, struct report *r)
 {
     struct arena scratch = { .budget = &t->budget };
@@ -81,6 +112,7 @@ bool penalties_find(struct trainer *t, const struct trainer_options *o, struct r
         ok = regularizer_parse(&g, q->spec, &t->arena, r) &&
              (q->activity ? of_activities(t, q->pattern, &g, active, r) : of_parameters(t, q->pattern, &g, r));
     }
+    ok = ok && of_file(t, o, &scratch, r); /* where one measures nothing trains */
     arena_release(&scratch);
     return ok;
 }

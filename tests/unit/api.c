@@ -340,8 +340,12 @@ START_TEST(external_data_is_not_written_over)
     static const char text[] = "<ir_version: 8, opset_import: [\"\": 17]> g (float[N, 2] x) => (float[N, 2] y)\n"
                                "<float[2, 2] w = [\"location\": \"w.bin\"]> { y = MatMul (x, w) }";
     const float w[] = { 1, 2, 3, 4 };
+    const int64_t dims[] = { 2, 2 };
+    const char *name = "w";
     kiln_trainer_options o = KILN_TRAINER_OPTIONS_INIT;
+    kiln_edit_options e = KILN_EDIT_OPTIONS_INIT;
     char folder[] = "/tmp/kiln-XXXXXX", path[64], data[64];
+    kiln_tensor *value = floats(2, dims, w);
     kiln_model *m, *drawn, *learned;
     kiln_trainer *t;
     size_t count;
@@ -354,6 +358,14 @@ START_TEST(external_data_is_not_written_over)
     ok(kiln_model_open(&m, path, NULL, &err));
     expect(kiln_model_save(m, data, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT,
            "where external data of the model lies");
+    e.initializer_count = 1;
+    e.initializer_names = &name;
+    e.initializers = (const kiln_tensor *const *)&value;
+    ok(kiln_model_edit(&drawn, m, &e, &err));
+    expect(kiln_model_save(drawn, data, KILN_FORM_BY_NAME, &err), KILN_BAD_ARGUMENT,
+           "where external data of the model lies");
+    kiln_model_free(drawn);
+    kiln_tensor_free(value);
     o.values = true;
     ok(kiln_model_initialize(&drawn, m, 0, true, &count, &err));
     ck_assert_uint_eq(count, 1);
@@ -425,6 +437,76 @@ START_TEST(an_input_with_a_default_may_be_given)
     kiln_session_free(s);
     kiln_tensor_free(x);
     kiln_tensor_free(bias);
+    kiln_model_free(m);
+}
+END_TEST
+
+/* The place of an initializer among them; fails where there is none. */
+static size_t initializer(const kiln_model *m, const char *want)
+{
+    const char *name;
+    size_t k = 0;
+
+    while (kiln_model_initializer(m, k, &name) && strcmp(name, want) != 0)
+        k++;
+    ck_assert_msg(name, "no initializer '%s'", want);
+    return k;
+}
+
+START_TEST(an_initializer_may_have_another_value)
+{
+    static const char text[] =
+        "<ir_version: 8, opset_import: [\"\": 17]>\n"
+        "net (float[N,2] x, float[2] d) => (float[N,2] y)\n"
+        "<float[2] a = {1, 2}, float[2] b = {3, 4}, float[2] d = {5, 6}, int64[1] k = {7}> {\n"
+        "    s = Mul(x, a) t = Add(s, b) u = Add(t, d)\n"
+        "    y = If(c) <then_branch = g () => (float[N,2] v) <float[2] b2 = {0, 0}> { v = Add(u, a) },\n"
+        "               else_branch = h () => (float[N,2] w) { w = Identity(u) }>\n}";
+    const int64_t two = 2, dims[] = { 1, 2 };
+    const float other[] = { 10, 20 }, ones[] = { 1, 1 };
+    const char *names[] = { "a", "d" }, *x_name = "x", *name = "";
+    kiln_tensor *value = floats(1, &two, other), *wide = floats(2, dims, other), *x = floats(2, dims, ones);
+    const kiln_tensor *values[] = { value, value };
+    kiln_edit_options e = KILN_EDIT_OPTIONS_INIT;
+    kiln_model *m, *made;
+    kiln_session *s;
+    char *with_condition = NULL;
+
+    ck_assert_int_gt(asprintf(&with_condition, "%.*s, bool c = {1}>%s", (int)(strstr(text, "> {") - text), text,
+                              strstr(text, "> {") + 1),
+                     0);
+    m = open_text(with_condition);
+    free(with_condition);
+    ck_assert_uint_eq(kiln_model_initializer_count(m), 5); /* of the main graph */
+    ck_assert(((const float *)kiln_tensor_data(kiln_model_initializer(m, initializer(m, "b"), NULL)))[1] == 4);
+    ck_assert(((const int64_t *)kiln_tensor_data(kiln_model_initializer(m, initializer(m, "k"), NULL)))[0] == 7);
+    ck_assert_ptr_null(kiln_model_initializer(m, 5, &name));
+    ck_assert_ptr_null(name);
+    ck_assert_uint_eq(kiln_model_initializer_count(NULL), 0);
+    e.initializer_count = 2;
+    e.initializer_names = names;
+    e.initializers = values;
+    ok(kiln_model_edit(&made, m, &e, &err));
+    ck_assert_float_eq(((const float *)kiln_tensor_data(kiln_model_initializer(made, initializer(made, "d"), NULL)))[0],
+                       10);
+    ck_assert_float_eq(((const float *)kiln_tensor_data(kiln_model_initializer(m, initializer(m, "d"), NULL)))[0], 5);
+    ok(kiln_session_new(&s, made, NULL, &err));
+    ok(kiln_session_run(s, 1, &x_name, (const kiln_tensor *const *)&x, &err));
+    ck_assert_float_eq(((const float *)kiln_tensor_data(kiln_session_output(s, 0)))[0], 10 + 3 + 10 + 10);
+    kiln_session_free(s);
+    kiln_model_free(made);
+    values[1] = wide;
+    expect(kiln_model_edit(&made, m, &e, &err), KILN_BAD_DATA,
+           "initializer 'd' is float[2], the value for it float[1,2]");
+    names[1] = "x";
+    expect(kiln_model_edit(&made, m, &e, &err), KILN_BAD_ARGUMENT, "no initializer 'x'");
+    names[1] = NULL;
+    expect(kiln_model_edit(&made, m, &e, &err), KILN_BAD_ARGUMENT, "is NULL");
+    e.initializers = NULL;
+    expect(kiln_model_edit(&made, m, &e, &err), KILN_BAD_ARGUMENT, "is NULL");
+    kiln_tensor_free(value);
+    kiln_tensor_free(wide);
+    kiln_tensor_free(x);
     kiln_model_free(m);
 }
 END_TEST
@@ -649,6 +731,7 @@ Suite *suite(void)
     add_test(s, a_saved_model_opens_again);
     add_test(s, external_data_is_not_written_over);
     add_test(s, a_session_runs_shape_after_shape);
+    add_test(s, an_initializer_may_have_another_value);
     add_test(s, an_input_with_a_default_may_be_given);
     add_test(s, outputs_last_longer_than_inputs);
     add_test(s, wrong_inputs_are_refused);

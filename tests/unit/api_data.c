@@ -428,6 +428,39 @@ START_TEST(batches_are_refused_that_cannot_be)
 }
 END_TEST
 
+/* What is written there afterwards is what batches hold; labels are copies. */
+START_TEST(samples_may_stay_where_they_are)
+{
+    const int64_t x_dims[] = { 3, 2, 1, 2 }, y_dims[] = { 3 }, all[] = { 0, 1, 2 };
+    float x[3][4] = { { 1, 2, 3, 4 }, { 5, 6, 7, 8 }, { 9, 10, 11, 12 } };
+    int64_t y[3] = { 0, 1, 0 };
+
+    for (int borrow = 0; borrow < 2; borrow++) {
+        kiln_data_options o = KILN_DATA_OPTIONS_INIT;
+        kiln_model *m = open_text(plain);
+        kiln_tensor *tx, *ty, *got;
+        kiln_dataset *d;
+
+        o.borrow = borrow;
+        ok(kiln_tensor_wrap(&tx, KILN_FLOAT, 4, x_dims, x, sizeof x, &err));
+        ok(kiln_tensor_wrap(&ty, KILN_INT64, 1, y_dims, y, sizeof y, &err));
+        ok(kiln_dataset_new(&d, tx, ty, &o, &err));
+        kiln_tensor_free(tx);
+        kiln_tensor_free(ty);
+        x[2][3] = 20;
+        y[0] = 7;
+        got = batch(d, m, 3, all);
+        ck_assert_float_eq(floats_of(got)[11], borrow ? 20 : 12);
+        ck_assert_int_eq(kiln_dataset_target(d, 0)->classes, 2);
+        kiln_tensor_free(got);
+        kiln_dataset_free(d);
+        kiln_model_free(m);
+        x[2][3] = 12;
+        y[0] = 0;
+    }
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("api_data");
@@ -438,6 +471,7 @@ Suite *suite(void)
     add_test(s, subgraphs_read_what_is_baked);
     add_test(s, metadata_that_are_wrong_are_refused);
     add_test(s, batches_are_refused_that_cannot_be);
+    add_test(s, samples_may_stay_where_they_are);
     add_test_between(s, enter, leave, classes_stay_with_the_model);
     add_test_between(s, enter, leave, a_table_without_labels_is_read);
     add_test_between(s, enter, leave, samples_are_looked_at);

@@ -136,6 +136,56 @@ START_TEST(the_best_values_come_back)
 }
 END_TEST
 
+struct begun {
+    kiln_trainer *trainer;
+    int64_t epochs[EPOCHS], steps[EPOCHS]; /* in the order of the calls */
+    int count, stop_at;
+    bool sets;
+};
+
+static bool note_begin(void *user, int64_t epoch)
+{
+    struct begun *b = user;
+
+    b->steps[b->count] = kiln_trainer_steps(b->trainer);
+    b->epochs[b->count++] = epoch;
+    if (b->sets)
+        ok(kiln_trainer_set_learning_rate(b->trainer, epoch == 2 ? 0 : .1, &err));
+    return b->count != b->stop_at;
+}
+
+/* Each is told of before its first step, which takes the learning rate that is set then. */
+START_TEST(an_epoch_is_told_of_when_it_begins)
+{
+    kiln_dataset *d = make_data(SAMPLES, .5f);
+    struct begun b = { .sets = true };
+    kiln_fit_options o = KILN_FIT_OPTIONS_INIT;
+    struct bytes one, none;
+    int64_t ran;
+
+    b.trainer = make_trainer(net, d, "sgd");
+    o.begin = note_begin;
+    o.user = &b;
+    o.batch = BATCH;
+    o.epochs = 1;
+    ok(kiln_trainer_fit(b.trainer, d, &o, NULL, &err));
+    one = model_of(b.trainer);
+    o.initial_epoch = 1;
+    o.epochs = EPOCHS;
+    b.stop_at = 3; /* of the third epoch nothing is trained */
+    expect(kiln_trainer_fit(b.trainer, d, &o, &ran, &err), KILN_STOPPED, "stopped");
+    ck_assert(ran == 2 && b.count == 3 && b.epochs[0] == 1 && b.epochs[1] == 2 && b.epochs[2] == 3);
+    ck_assert(b.steps[0] == 0 && b.steps[1] == STEPS && b.steps[2] == 2 * STEPS);
+    none = model_of(b.trainer); /* but for the statistics nothing has changed */
+    ck_assert(none.count == one.count && memcmp(one.data, none.data, one.count) != 0);
+    ck_assert_double_eq(kiln_trainer_learning_rate(b.trainer), .1);
+    free(one.data);
+    free(none.data);
+    kiln_trainer_free(b.trainer);
+    kiln_dataset_free(d);
+}
+END_TEST
+
 /* Keras: an improvement by less than min_delta is none. */
 START_TEST(a_small_improvement_is_none)
 {
@@ -301,6 +351,7 @@ Suite *suite(void)
     add_test(s, a_training_may_begin_later);
     add_test(s, validation_may_be_seldom_and_short);
     add_test(s, the_best_values_come_back);
+    add_test(s, an_epoch_is_told_of_when_it_begins);
     add_test(s, a_small_improvement_is_none);
     add_tests(s, wrong_labels_are_told_first, 8);
     add_test(s, wrong_probabilities_are_told_first);

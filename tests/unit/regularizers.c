@@ -240,6 +240,48 @@ START_TEST(a_network_is_penalised_where_it_is_said)
 }
 END_TEST
 
+/* Where nobody names one for a parameter, its regulariser is the file's: 1 + 4 + 9 of w; of b 5 + 6 + 7. To measure needs none. */
+START_TEST(a_file_says_its_regularizers)
+{
+    static const char text[] =
+        "< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"kiln.regularize.w\": \"l2:0.5\", "
+        "\"kiln.regularize.b\": \"l1:1\", \"kiln.regularize.gone\": \"l1:1\" ] >\n"
+        "net (float[N, 1] x) => (float[N, 3] p) <float[1, 3] w = {1, -2, 3}, float[3] b = {5, 6, 7}>\n"
+        "{ z = MatMul (x, w)  s = Add (z, b)  t = Sub (s, b)  p = Softmax (t) }";
+    static const struct {
+        struct regularizer_options of;
+        double want;
+    } penalties[] = {
+        { { NULL, NULL, false }, 7 + 18 },
+        { { "w", "l1:1", false }, 6 + 18 },
+        { { "?", "l1:0", false }, 0 },
+        { { "?", "l1:0", true }, 7 + 18 }, /* of activities */
+    };
+    const struct regularizer_options *of = &penalties[_i].of;
+    const float x[2] = { 0, 0 };
+    struct trainer *t = trainer_of(text, of, of->pattern != NULL, false);
+
+    expect_ok(t);
+    ck_assert_double_eq_tol(loss_of(t, x), penalties[_i].want, 1e-5);
+    trainer_free(t);
+    t = trainer_of(text, NULL, 0, true);
+    expect_ok(t);
+    ck_assert_ptr_null(t->penalties);
+    trainer_free(t);
+}
+END_TEST
+
+START_TEST(a_wrong_regularizer_of_a_file_is_told)
+{
+    ck_assert_ptr_null(
+        trainer_of("< ir_version: 8, opset_import: [\"\": 17], metadata_props: [ \"kiln.regularize.w\": \"l3\" ] >\n"
+                   "net (float[N, 1] x) => (float[N, 3] p) <float[1, 3] w = {1, -2, 3}>\n"
+                   "{ z = MatMul (x, w)  p = Softmax (z) }",
+                   NULL, 0, false));
+    expect_error(KILN_BAD_ARGUMENT, "regularizer 'l3' is unknown");
+}
+END_TEST
+
 START_TEST(what_cannot_be_penalised_is_told)
 {
     static const struct {
@@ -338,6 +380,8 @@ Suite *suite(void)
     add_tests(s, parameters_of_all_types_are_penalised, COUNT(types));
     add_test(s, a_row_of_zeros_has_no_direction);
     add_tests(s, a_network_is_penalised_where_it_is_said, 5);
+    add_tests(s, a_file_says_its_regularizers, 4);
+    add_test(s, a_wrong_regularizer_of_a_file_is_told);
     add_tests(s, what_cannot_be_penalised_is_told, 12);
     add_test(s, memory_that_is_short_is_told);
     add_test(s, what_only_measures_has_no_penalty);

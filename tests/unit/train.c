@@ -1362,6 +1362,22 @@ START_TEST(orthogonal_is_orthogonal)
 }
 END_TEST
 
+/* As ONNX orders the gates: input, output, forget, cell. */
+START_TEST(a_forget_gate_begins_open)
+{
+    struct model *m = drawn_by("unit_forget_bias", "2, 8", "Mul");
+    const float *b;
+
+    expect_ok(m);
+    b = graph_find(m->graph, "w")->initializer->data;
+    for (int k = 0; k < 16; k++)
+        ck_assert_float_eq(b[k], k % 8 / 2 == 2);
+    model_free(m);
+    ck_assert_ptr_null(drawn_by("unit_forget_bias", "6", "Mul"));
+    expect_error(KILN_BAD_MODEL, "has rows of 6, initialiser 'unit_forget_bias' needs four gates");
+}
+END_TEST
+
 START_TEST(matrices_are_asked_for)
 {
     ck_assert_ptr_null(drawn_by("orthogonal", "5", "Mul"));
@@ -1538,6 +1554,7 @@ Suite *suite(void)
     add_test(s, the_public_functions_draw);
     add_tests(s, rules_draw_what_they_say, COUNT(rules));
     add_tests(s, orthogonal_is_orthogonal, COUNT(frames));
+    add_test(s, a_forget_gate_begins_open);
     add_test(s, matrices_are_asked_for);
     add_tests(s, unknown_rules_are_refused, 9);
     add_tests(s, weights_that_are_not_trained_are_shared, 2);

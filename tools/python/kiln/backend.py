@@ -15,7 +15,7 @@ class Prepared(BackendRep):
     def run(self, inputs, **options):
         """The outputs, for inputs by name, or in the order of the file: all of them, or those that must be given."""
         if not isinstance(inputs, dict):
-            formal = self.session.get_inputs()  # those that must be given come first
+            formal = list(self.session._inputs)  # those that must be given come first
             if len(inputs) == len(formal):
                 formal.sort(key=lambda v: v.place)
             inputs = {v.name: x for v, x in zip(formal, inputs)}

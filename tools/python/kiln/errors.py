@@ -1,12 +1,17 @@
 """The statuses of kiln.h as exceptions: each is an Error, and what Python calls such a thing."""
 
-from ._library import ffi, lib, text
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ._library import ffi, here, lib, text
 
 
 class Error(Exception):
     """What a call of the library ended with. `where` is the place in the model or the file, "" where there is none."""
 
-    def __init__(self, message, where=""):
+    def __init__(self, message: str | None, where: str = "") -> None:
         super().__init__(f"{where}: {message}" if where else message)
         self.where = where
 
@@ -65,9 +70,24 @@ KINDS = {
 }
 
 
-def call(function, *arguments):
+ERROR = ffi.typeof("kiln_error *")
+
+
+def call(function: Callable[..., int], *arguments: Any) -> None:
     """Calls what returns a status and takes an error last; raises the exception where it fails."""
-    error = ffi.new("kiln_error *")
+    error = ffi.new(ERROR)
     status = function(*arguments, error)
+    if here.raised is not None or here.told is not None:
+        here.end()
     if status != lib.KILN_OK:
-        raise KINDS.get(status, Error)(text(error.message), text(error.where))
+        raise KINDS.get(status, Error)(text(error.message), text(error.where) or "")
+
+
+def made(function: Callable[..., int], kind: str, free: Any, *arguments: Any) -> Any:
+    """What a function of the library makes: `kind` is "kiln_model **". Freed when nothing names it any more."""
+    out = ffi.new(kind)
+    try:
+        call(function, out, *arguments)
+    finally:
+        owned = ffi.gc(out[0], free) if out[0] else None  # also where a warning is an error
+    return owned

@@ -1,11 +1,15 @@
 """Values of the library and of Python: a tensor is a NumPy array, a sequence a list, a map a dict, an optional what it holds, or None."""
 
+from __future__ import annotations
+
 import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from ._library import ffi, lib
-from .errors import BadArgument, call
+from ._library import ffi, lib, text
+from .errors import BadArgument, made
 
 KINDS = {lib.KILN_TENSOR: "tensor", lib.KILN_SEQUENCE: "seq", lib.KILN_OPTIONAL: "optional", lib.KILN_SPARSE: "sparse_tensor", lib.KILN_MAP: "map"}
 FROM_ML_DTYPES = {
@@ -25,7 +29,7 @@ FROM_ML_DTYPES = {
 }
 
 
-def numpy_types():
+def numpy_types() -> dict[int, np.dtype]:
     """{kiln_dtype: type of NumPy}. What NumPy lacks comes from ml_dtypes, where that is installed."""
     names = "uint8 int8 uint16 int16 int32 int64 bool float16 double uint32 uint64 complex64 complex128"
     types = {getattr(lib, f"KILN_{name.upper()}"): np.dtype(name) for name in names.split()}
@@ -44,44 +48,70 @@ TO_NUMPY = numpy_types()
 # What the library has in memory in place of ml_dtypes' own, which does not say what the upper bits of the byte are.
 IN_MEMORY = {lib.KILN_INT4: np.dtype(np.int8), lib.KILN_INT2: np.dtype(np.int8)}
 FROM_NUMPY = {dtype: number for number, dtype in TO_NUMPY.items()}
-memory_of = weakref.WeakKeyDictionary()  # of tensors that were made around an array
+memory_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # of tensors that were made around an array
 
 
-def owned(function, *arguments):
-    """What a function of the library makes: freed when nothing names it any more."""
-    out = ffi.new("kiln_tensor **")
-    call(function, out, *arguments)
-    return ffi.gc(out[0], lib.kiln_tensor_free)
+def owned(function: Callable[..., int], *arguments: Any) -> Any:
+    """A tensor that a function of the library makes: freed when nothing names it any more."""
+    return made(function, "kiln_tensor **", lib.kiln_tensor_free, *arguments)
 
 
-def from_strings(array):
+def as_array(x: Any) -> np.ndarray:
+    """An array around the memory of whatever has some: by DLPack (a tensor of PyTorch, also one that learns), the buffer protocol, or what NumPy knows."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__"):
+        if getattr(x, "requires_grad", False):
+            x = x.detach()
+        if x.__dlpack_device__()[0] != 1:
+            raise BadArgument(f"a {type(x).__name__} is on another device than the CPU")
+        return np.from_dlpack(x)
+    return np.asarray(x)
+
+
+def from_strings(array: np.ndarray) -> Any:
     words = [ffi.new("char[]", x if isinstance(x, bytes) else str(x).encode(errors="surrogateescape")) for x in array.reshape(-1)]
     return owned(lib.kiln_tensor_new, lib.KILN_STRING, array.ndim, list(array.shape), ffi.new("char *[]", words) if words else ffi.NULL)
 
 
-def from_array(array):
+def memory_in(array: np.ndarray) -> Any:
+    """That of an array in C's order; of types that NumPy itself has not as bytes."""
+    if not array.size:
+        return ffi.NULL
+    return ffi.from_buffer(array if array.dtype.num < 24 else array.reshape(-1).view(np.uint8))
+
+
+def is_plain(array: np.ndarray) -> bool:
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def from_array(array: Any) -> Any:
     """A tensor around the memory of the array, where that is in C's order, else around that of a copy."""
-    array = np.asarray(array)
-    if array.dtype.kind in "OSUT":
-        return from_strings(array)
-    if array.dtype not in FROM_NUMPY:
+    array = as_array(array)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    number = FROM_NUMPY.get(array.dtype)
+    if number is None:
+        if array.dtype.kind in "OSUT":
+            return from_strings(array)
         raise BadArgument(f"ONNX has no type for arrays of {array.dtype}")
-    number = FROM_NUMPY[array.dtype]
-    array = np.require(array, IN_MEMORY.get(number), ["C_CONTIGUOUS", "ALIGNED"])
-    memory = ffi.from_buffer(array.reshape(-1).view(np.uint8)) if array.size else ffi.NULL
-    tensor = owned(lib.kiln_tensor_wrap, number, array.ndim, list(array.shape), memory, array.nbytes)
+    if number in IN_MEMORY or not is_plain(array):
+        array = np.require(array, IN_MEMORY.get(number), ["C_CONTIGUOUS", "ALIGNED"])
+    memory = memory_in(array)
+    tensor = owned(lib.kiln_tensor_wrap, number, array.ndim, array.shape, memory, array.nbytes)
     memory_of[tensor] = memory
     return tensor
 
 
-def from_dict(value, key, dtype):
+def from_dict(value: dict, key: int, dtype: int) -> Any:
     """A map: its keys are ints or strings, its values what NumPy makes of them, as the type that is declared."""
     keys = from_strings(np.array(list(value), object)) if key == lib.KILN_STRING else from_array(np.array(list(value), np.int64))
     values = from_strings(np.array(list(value.values()), object)) if dtype == lib.KILN_STRING else from_array(np.array(list(value.values()), TO_NUMPY[dtype]))
     return owned(lib.kiln_tensor_new_map, keys, values)
 
 
-def from_python(value, kinds, key, dtype):
+def from_python(value: Any, kinds: Sequence[int], key: int, dtype: int) -> Any:
     """A value for an input. `kinds` has what it is, from the outside in, the last of it of type `dtype`; keys of a map in it are of type `key`."""
     kind, *within = kinds
     if kind == lib.KILN_MAP:
@@ -95,30 +125,35 @@ def from_python(value, kinds, key, dtype):
     return from_array(value)
 
 
-def strings(tensor, count):
+def strings(tensor: Any, count: int) -> Iterator[str]:
     length = ffi.new("size_t *")
     for k in range(count):
         word = lib.kiln_tensor_string(tensor, k, length)
         yield ffi.unpack(word, length[0]).decode(errors="surrogateescape")
 
 
-def to_array(tensor):
+def shape_of(tensor: Any) -> list[int]:
+    rank = lib.kiln_tensor_rank(tensor)
+    return ffi.unpack(lib.kiln_tensor_dims(tensor), rank) if rank else []
+
+
+def to_array(tensor: Any) -> np.ndarray:
     """A copy: the tensor may be a session's, which the next run changes."""
-    rank, dtype = lib.kiln_tensor_rank(tensor), lib.kiln_tensor_dtype(tensor)
-    shape = ffi.unpack(lib.kiln_tensor_dims(tensor), rank) if rank else []
+    dtype = lib.kiln_tensor_dtype(tensor)
+    shape = shape_of(tensor)
     if dtype == lib.KILN_STRING:
         made = np.empty(shape, object)
         made.reshape(-1)[:] = list(strings(tensor, made.size))
         return made
     if dtype not in TO_NUMPY:
-        raise BadArgument(f"NumPy has no type for {ffi.string(lib.kiln_dtype_name(dtype)).decode()}; ml_dtypes has some, where it is installed")
+        raise BadArgument(f"NumPy has no type for {text(lib.kiln_dtype_name(dtype))}; ml_dtypes has some, where it is installed")
     made = np.empty(shape, IN_MEMORY.get(dtype, TO_NUMPY[dtype]))
     if made.size:
-        ffi.memmove(ffi.from_buffer(made.reshape(-1).view(np.uint8)), lib.kiln_tensor_data(tensor), made.nbytes)
-    return made.astype(TO_NUMPY[dtype], copy=False)
+        ffi.memmove(memory_in(made), lib.kiln_tensor_data(tensor), made.nbytes)
+    return made.astype(TO_NUMPY[dtype], copy=False) if dtype in IN_MEMORY else made
 
 
-def to_python(tensor):
+def to_python(tensor: Any) -> Any:
     kind = lib.kiln_tensor_kind(tensor)
     if kind == lib.KILN_TENSOR:
         return to_array(tensor)

@@ -1,50 +1,21 @@
-#!/usr/bin/env python3
-"""The Python package as its users have it: values of every type, sequences, optionals, errors. Usage: python.py LIBRARY
-Prints a PASS or FAIL line for each test, then "N passed, N failed, N skipped"."""
+"""Sessions: values of every type, sequences, optionals, errors; the calls of onnxruntime; ONNX' interface of backends."""
 
 import gc
-import os
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 
+import kiln
+import kiln.backend
 import ml_dtypes
 import numpy as np
 import onnx
+from common import HEAD, fails, model, test
 from onnx import helper, parser
-
-HERE = Path(__file__).resolve().parent
-os.environ["KILN_LIBRARY"] = str(Path(sys.argv[1]).resolve())
-sys.path.insert(0, str(HERE.parent / "tools/python"))
-
-import kiln  # noqa: E402: only now does it find the library
-import kiln.backend  # noqa: E402
-
-TESTS = []
-HEAD = '<ir_version: 10, opset_import: ["" : 24]>'
-
-
-def test(function):
-    TESTS.append(function)
-    return function
-
-
-def model(body):
-    return parser.parse_model(f"{HEAD}\nagraph {body}")
 
 
 def run(body, **feeds):
     return kiln.Session(model(body), threads=1).run(None, feeds)
-
-
-def fails(kind, text, function, *arguments, **named):
-    try:
-        function(*arguments, **named)
-    except kind as e:
-        assert text in str(e), f"'{e}' does not say '{text}'"
-        return e
-    raise AssertionError(f"no {kind.__name__}")
 
 
 @test
@@ -119,16 +90,18 @@ def an_optional_is_what_it_holds_or_none():
 @test
 def a_map_is_a_dict():
     head = HEAD.replace("]>", ', "ai.onnx.ml" : 1]>')
-    zip_map = parser.parse_model(head + "\ng (float[N, 2] x) => (seq(map(string, float)) z) { z = ai.onnx.ml.ZipMap<classlabels_strings = [\"b\", \"a\"]>(x) }")
+    zip_map = parser.parse_model(head + '\ng (float[N, 2] x) => (seq(map(string, float)) z) { z = ai.onnx.ml.ZipMap<classlabels_strings = ["b", "a"]>(x) }')
     session = kiln.Session(zip_map)
     assert session.get_outputs()[0].type == "seq(map(string,tensor(float)))", session.get_outputs()
     (z,) = session.run(None, {"x": np.float32([[1, 2], [3, 4]])})
     assert z == [{"a": 2.0, "b": 1.0}, {"a": 4.0, "b": 3.0}] and list(z[0]) == ["a", "b"], z
-    vectorizer = parser.parse_model(head + "\ng (map(string, float) x) => (float[1, 3] y) { y = ai.onnx.ml.DictVectorizer<string_vocabulary = [\"c\", \"a\", \"b\"]>(x) }")
+    vectorizer = parser.parse_model(
+        head + '\ng (map(string, float) x) => (float[1, 3] y) { y = ai.onnx.ml.DictVectorizer<string_vocabulary = ["c", "a", "b"]>(x) }'
+    )
     for given, need in (({"a": 1, "c": 2.5}, [[2.5, 1, 0]]), ({}, [[0, 0, 0]])):
         (y,) = kiln.Session(vectorizer).run(None, {"x": given})
         assert y.tolist() == need, y
-    cast = parser.parse_model(head + "\ng (map(int64, string) x) => (int64[1, N] y) { y = ai.onnx.ml.CastMap<cast_to = \"TO_INT64\">(x) }")
+    cast = parser.parse_model(head + '\ng (map(int64, string) x) => (int64[1, N] y) { y = ai.onnx.ml.CastMap<cast_to = "TO_INT64">(x) }')
     (y,) = kiln.Session(cast).run(None, {"x": {7: "1", -2: "3"}})
     assert y.tolist() == [[3, 1]], y
     same = parser.parse_model(head + "\ng (seq(map(int64, double)) x) => (seq(map(int64, double)) x) {}")
@@ -214,18 +187,55 @@ def the_backend_takes_inputs_by_place():
     assert not kiln.backend.is_compatible(model("(float[2] x) => (float[2] y) { y = Nonesuch(x) }"))
 
 
-def main():
-    failed = 0
-    for function in TESTS:
-        try:
-            function()
-            print("PASS", function.__name__)
-        except Exception as e:  # whatever goes wrong is this test's failure, not the end of the others
-            failed += 1
-            print("FAIL", function.__name__, f"{type(e).__name__}: {e}".replace("\n", " ")[:300])
-    print(f"{len(TESTS) - failed} passed, {failed} failed, 0 skipped")
-    return failed > 0
+@test
+def a_script_for_onnxruntime_changes_its_import():
+    import onnxruntime
+
+    proto = model("(float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }")
+    x = np.float32([[1, -2, 3]])
+    told = []
+    for ort in (onnxruntime, kiln):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        session = ort.InferenceSession(proto.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"])
+        (y,) = session.run(["y"], {session.get_inputs()[0].name: x}, None)
+        told.append([(v.name, v.shape, v.type) for v in session.get_inputs() + session.get_outputs()] + [y.tolist(), session.get_providers()])
+    assert told[0] == told[1], told
+    assert "CPUExecutionProvider" in kiln.get_available_providers()
+    kiln.Session(proto, providers=[("CUDAExecutionProvider", {"device_id": 0}), "CPUExecutionProvider"])
+    fails(ValueError, "must have CPUExecutionProvider", kiln.Session, proto, providers=["CUDAExecutionProvider"])
+    fails(ValueError, "not int", kiln.Session, 7)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@test
+def inputs_with_a_value_are_told_apart():
+    import onnxruntime
+
+    proto = model("(float[1] a, float[1] b, float[1] u) => (float[1] y) <float[1] a = {3}> { y = Sub(a, b) }")
+    helper.set_model_props(proto, {"k": "v"})
+    proto.model_version = 3
+    told = []
+    for ort in (onnxruntime, kiln):
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        meta = session.get_modelmeta()
+        names = [[v.name for v in values] for values in (session.get_inputs(), session.get_overridable_initializers())]
+        told.append([*names, meta.graph_name, meta.version, meta.custom_metadata_map])
+    assert told[0] == told[1] and told[0][:2] == [["b", "u"], ["a"]], told
+
+
+@test
+def a_warning_may_be_an_error():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fails(UserWarning, "Erfc", kiln.Session, model("(float[2] x) => (float[2] y) { y = Erfc(x) }"))
+
+
+@test
+def a_warning_is_told_where_the_call_is():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        kiln.Session(model("(float[2] x) => (float[2] y) { y = Erfc(x) }"))
+    assert [Path(w.filename).name for w in told] == ["test_session.py"], [w.filename for w in told]

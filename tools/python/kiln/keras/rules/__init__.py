@@ -1,0 +1,1 @@
+"""The rules by families; registry.py loads them."""

@@ -171,7 +171,7 @@ static void stop(struct server *s, const sigset_t *set, int signal)
 
 static bool serve(struct server *s, const sigset_t *set)
 {
-    int fd;
+    int fd = -1;
 
     if (!open_models(s) || !start_listening(s, &fd))
         return false;

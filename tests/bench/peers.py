@@ -2,7 +2,7 @@
 all of them. Prints progress, and writes a table for the README to --output.
 
 Usage: tests/bench/run [MODEL...] [options]      only the models and networks whose name has one of the words in it
-  --only PARTS        some of train,infer,memory,load (all by default)
+  --only PARTS        some of train,infer,quantized,memory,load (all by default)
   --sweep             single convolutions of many shapes beside onnxruntime instead: where Kiln is weakest comes last
   --threads N,N       1,2      --batch N,N  1,32 (of inference)
   --seconds S         1; of a turn      --rounds N  5; turns of each program
@@ -41,6 +41,7 @@ LIGHT = {
     "inception_v2": 1.0, "shufflenet": 1.0, "bvlc_alexnet": 1.0, "zfnet512": 1.0,
 }  # fmt: skip
 KERAS = {"mobilenet_v2": 1.0, "efficientnet_b0": 1.0}
+QUANTIZED = ["resnet18", "mobilenet_v2"]  # of torchvision, for pictures of 224x224
 REAL = ["resnet50", "vgg19", "bvlc_alexnet"]  # with weights in the file
 # glibc gives big blocks back to the system at once, and PyTorch then spends its time on page faults.
 KEEP = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33), "MALLOC_TOP_PAD_": str(1 << 26)}
@@ -312,6 +313,41 @@ def part_infer(options, peers, results):
     return table
 
 
+def quantized_models(options, peers):
+    """{name: (file, file of integers)}; made where they are not there yet, in another place first, so that none is there in part."""
+    MADE.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for name in chosen(options, QUANTIZED):
+        floats, integers = MADE / f"torch_{name}.onnx", MADE / f"torch_{name}.quantized.onnx"
+        try:
+            for path, peer, order in (
+                (floats, "torch", {"what": "export", "name": name}),
+                (integers, "onnxruntime", {"what": "quantize", "path": str(floats)}),
+            ):
+                part = path.with_suffix(".part")
+                if not path.exists():
+                    with peers.start(peer) as worker:
+                        worker.ask(**order, **{"path" if peer == "torch" else "out": str(part)})
+                    part.rename(path)
+            found[name] = floats, integers
+        except Refused as why:
+            print(f"{name} cannot be made: {why}", flush=True)
+    return found
+
+
+def part_quantized(options, peers, results):
+    table = Table("Quantised files, one thread", ["model", "Kiln", "onnxruntime", "times as fast", "by minima"])
+    for name, files in quantized_models(options, peers).items():
+        for path, title in zip(files, (f"{name}, floats", f"{name}, integers of 8 bits")):
+            print(title, flush=True)
+            order = {"what": "infer", "path": str(path), "batch": 1, "threads": 1}
+            result = compare(options, peers, order, Kiln(options, path, "--batch", 1, "--threads", 1), ["onnxruntime"], {})
+            ratio, least = ratios(result)
+            results.append({"part": "quantized", "name": title, "threads": 1, **result})
+            table.add(title, cell(result, "kiln"), cell(result, "onnxruntime"), show(ratio, 2), show(least, 2))
+    return table
+
+
 def fresh(options, peers, kiln, peer, order, keys):
     """What fresh processes of Kiln and of a peer tell, by turns: for each {key: median}, or None."""
     turns = {"kiln": [], peer: []}
@@ -506,7 +542,7 @@ def page(options, peers, tables):
     return "\n".join(head) + "\n" + "\n".join(t.text() for t in tables)
 
 
-PARTS = {"train": part_train, "infer": part_infer, "memory": part_memory, "load": part_load}
+PARTS = {"train": part_train, "infer": part_infer, "quantized": part_quantized, "memory": part_memory, "load": part_load}
 
 
 def numbers(text):

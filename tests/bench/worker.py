@@ -5,6 +5,8 @@ Usage: worker.py PEER      onnxruntime, openvino, torch, keras, or `files`, whic
     {"do": "infer", "path": FILE, "batch": N, "threads": N}      loads a model, runs it three times
     {"do": "train", "network": NAME, "batch": N, "threads": N}   builds a network, takes three steps
     {"do": "turn", "seconds": S}                                 goes on with that
+    {"do": "export", "name": NAME, "path": FILE}                 keras, torch: makes a model
+    {"do": "quantize", "path": FILE, "out": FILE}                onnxruntime: one of integers of 8 bits
 Times are in seconds, memory in MiB: what the process has grown by at most since before the model was there. Errors: {"error": TEXT}."""
 
 import json
@@ -60,6 +62,23 @@ class OnnxRuntime:
 
         self.peer, self.version = onnxruntime, onnxruntime.__version__
 
+    def quantize(self, path, out):
+        """As it quantises by default what it has seen random pictures in."""
+        from onnxruntime.quantization import CalibrationDataReader, quantize_static
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        class Pictures(CalibrationDataReader):
+            def __init__(self):
+                self.feeds = iter([random_feed(path, 1) for _ in range(2)])
+
+            def get_next(self):
+                return next(self.feeds, None)
+
+        prepared = out + ".prepared"
+        quant_pre_process(path, prepared)
+        quantize_static(prepared, out, Pictures())
+        os.unlink(prepared)
+
     def infer(self, path, batch, threads):
         feed = random_feed(path, batch)
         options = self.peer.SessionOptions()
@@ -102,6 +121,15 @@ class Torch:
         import torch
 
         self.peer, self.version = torch, torch.__version__.split("+")[0]
+
+    def export(self, name, path):
+        """A network of torchvision, its weights drawn."""
+        import torchvision
+
+        self.peer.manual_seed(0)
+        model = getattr(torchvision.models, name)(weights=None).eval()
+        picture = self.peer.rand(1, 3, 224, 224)
+        self.peer.onnx.export(model, (picture,), path, input_names=["x"], output_names=["y"], opset_version=17, dynamo=False)
 
     def train(self, network, batch, threads):
         from torch_networks import NETWORKS

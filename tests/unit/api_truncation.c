@@ -334,6 +334,37 @@ START_TEST(what_a_loop_carries_is_cut)
 }
 END_TEST
 
+/* What is added to, and read otherwise, too, is a state as any other. */
+START_TEST(what_is_added_to_and_read_is_cut)
+{
+    static const char read[] =
+        "g@ = Gather <axis = 1> (p, i@) m@ = MatMul (g@, V) q@ = Add (m@, B) h# = MatMul (k@, R) "
+        "y@ = Mul (e@, q@) a# = Add (e@, q@)\n";
+    const int bptt = 2;
+
+    write_loop_head(whole);
+    strcat(whole,
+           "h5, a5, sc = Loop (many, yes, h0, h0) <body = b (int64 i7, bool go, float[N,2] h7, float[N,2] a7) => (bool "
+           "on, float[N,2] h8, float[N,2] a8, float[N,2] y7) {\nk7 = Identity (h7) e7 = Identity (a7) ");
+    write_step(whole, read, 7);
+    strcat(whole, "on = Identity (go) }>\nys = Transpose <perm = [1, 0, 2]> (sc)\n");
+    strcat(whole, loop_end);
+    write_loop_head(cut);
+    strcat(cut, "z0 = Identity (h0)\n");
+    for (int k = 0; k < STEPS; k++) {
+        const char *op = k && k % bptt == 0 ? "f.Stop" : "Identity";
+
+        sprintf(cut + strlen(cut), "i%d = Constant <value_int = %d> () k%d = %s (h%d) e%d = %s (%c%d)\n", k, k, k, op,
+                k, k, op, k ? 'a' : 'z', k);
+        write_step(cut, read, k);
+        sprintf(cut + strlen(cut), "up%d = Unsqueeze (y%d, front)\n", k, k);
+    }
+    strcat(cut, "ys = Concat <axis = 1> (up0, up1, up2, up3, up4)\n");
+    strcat(cut, loop_end);
+    expect_as_cut(whole, cut, bptt);
+}
+END_TEST
+
 /* Also in a branch. */
 START_TEST(a_loop_in_a_branch_is_cut)
 {
@@ -398,6 +429,7 @@ Suite *suite(void)
     add_test(s, both_directions_are_cut);
     add_test(s, long_stretches_cut_nothing);
     add_test(s, what_a_loop_carries_is_cut);
+    add_test(s, what_is_added_to_and_read_is_cut);
     add_test(s, a_loop_in_a_branch_is_cut);
     add_test(s, a_scan_is_cut_as_well);
     add_test(s, where_nothing_is_carried_one_is_told);

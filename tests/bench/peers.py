@@ -1,5 +1,5 @@
 """Kiln beside its peers, pair by pair: each program in a process of its own, taking turns in one run, so that what else the machine does meets
-all of them. Prints progress, and writes a table for the README to --output.
+all of them. Prints progress, and writes the tables of README.md to --output.
 
 Usage: tests/bench/run [MODEL...] [options]      only the models and networks whose name has one of the words in it
   --only PARTS        some of train,infer,quantized,memory,load (all by default)

@@ -48,13 +48,10 @@ const char *writing_name(struct writing *a, const struct value *of)
 
     if (a->names[v->id])
         return a->names[v->id];
-    for (size_t k = 0; k < a->graph->capture_count; k++)
-        if (a->graph->captures[k].inner == v && a->outer) {
-            const char *outer = writing_name(a->outer, a->graph->captures[k].outer);
-
-            return a->names[v->id] = outer;
-        }
-    a->names[v->id] = is_named(a, v) ? a->w->names[v->id] : fresh(a);
+    if (a->outer && a->captured[v->id])
+        a->names[v->id] = writing_name(a->outer, a->captured[v->id]);
+    else
+        a->names[v->id] = is_named(a, v) ? a->w->names[v->id] : fresh(a);
     return a->names[v->id];
 }
 
@@ -351,19 +348,7 @@ static bool add_copy(struct writing *a, const char *from, const char *as)
 /* By a node of its graph, and no output before is the same. */
 static bool is_made(const struct writing *a, size_t k, const struct value *v)
 {
-    for (size_t j = 0; j < k; j++)
-        if (source(a, a->graph->outputs[j]) == v)
-            return false;
-    return v->producer && v->producer->graph == a->graph;
-}
-
-/* What was made twice may be two outputs. */
-static bool is_output(const struct writing *a, const char *name)
-{
-    for (size_t k = 0; k < a->to->n_output; k++)
-        if (strcmp(a->to->output[k]->name, name) == 0)
-            return true;
-    return false;
+    return a->first[v->id] == k + 1 && v->producer && v->producer->graph == a->graph;
 }
 
 static bool add_outputs(struct writing *a)
@@ -376,13 +361,15 @@ static bool add_outputs(struct writing *a)
         const struct value *v = source(a, g->outputs[k]);
         const char *as = a->outer || !a->w->outputs ? NULL : a->w->outputs[k], *name = writing_name(a, v);
 
-        if (name && (!is_made(a, k, v) || is_output(a, name) || (as && strcmp(as, name) != 0))) {
+        /* what was made twice may be two outputs */
+        if (name && (!is_made(a, k, v) || map_has(&a->outputs, name) || (as && strcmp(as, name) != 0))) {
             as = as ? as : fresh(a);
             if (!as || !add_copy(a, name, as))
                 return false;
             name = as;
         }
-        if (!add_info(a, a->to->output, &a->to->n_output, name, g->outputs[k]))
+        if (!add_info(a, a->to->output, &a->to->n_output, name, g->outputs[k]) ||
+            !map_put(&a->outputs, a->to->output[k]->name, a->report))
             return false;
     }
     return true;
@@ -399,22 +386,40 @@ static void name_outputs(struct writing *a)
     }
 }
 
+/* What is looked up while the graph is written. */
+static bool index_values(struct writing *a)
+{
+    const struct graph *g = a->graph;
+
+    a->names = arena_array(a->scratch, a->values, sizeof *a->names, a->report);
+    a->live = arena_array(a->scratch, a->values, sizeof *a->live, a->report);
+    a->first = arena_array(a->scratch, a->values, sizeof *a->first, a->report);
+    a->captured = arena_array(a->scratch, a->values, sizeof *a->captured, a->report);
+    if (!a->names || !a->live || !a->first || !a->captured)
+        return false;
+    for (size_t k = g->output_count; k-- > 0;)
+        a->first[source(a, g->outputs[k])->id] = k + 1;
+    for (size_t k = g->capture_count; k-- > 0;)
+        a->captured[g->captures[k].inner->id] = g->captures[k].outer;
+    return true;
+}
+
 static Onnx__GraphProto *write_graph(struct writing *a)
 {
     bool ok = false;
 
     a->values = a->graph->value_count;
-    a->names = arena_array(a->scratch, a->values, sizeof *a->names, a->report);
-    a->live = arena_array(a->scratch, a->values, sizeof *a->live, a->report);
     a->to = message_new(&onnx__graph_proto__descriptor, a->budget, a->report);
     map_init(&a->known, a->budget);
-    if (a->names && a->live && a->to) {
+    map_init(&a->outputs, a->budget);
+    if (a->to && index_values(a)) {
         a->to->name = writing_text(a, a->outer ? "body" : "step");
         find_live(a);
         name_outputs(a);
         ok = a->to->name && add_inputs(a) && add_nodes(a) && add_outputs(a);
     }
     map_release(&a->known);
+    map_release(&a->outputs);
     if (ok)
         return a->to;
     message_free(a->to, a->budget);

@@ -14,9 +14,12 @@ struct writing {
     struct writing *outer;
     bool loops; /* it is the body of a Loop */
     Onnx__GraphProto *to;
-    const char **names; /* by value id; NULL: not met yet */
-    bool *live;         /* by value id: something reads it that is written */
-    struct map known;   /* of messages without their names: to the name of what they make */
+    const char **names;            /* by value id; NULL: not met yet */
+    bool *live;                    /* by value id: something reads it that is written */
+    size_t *first;                 /* by value id: 1 + the first output that it is; 0: none */
+    const struct value **captured; /* of a body, by value id: what it is outside; NULL: it is no capture */
+    struct map known;              /* of messages without their names: to the name of what they make */
+    struct map outputs;            /* the names of those that are written */
     struct arena *scratch;
     struct budget *budget;
     struct report *report;

@@ -401,7 +401,7 @@ def wrong(s):
 def sockets(s):
     """What no library would send."""
     good = json.dumps({"inputs": [tensor(X, "FP32", samples(1), data=plain(samples(1)))]}).encode()
-    post = b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: k\r\n"
+    post = b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: localhost\r\n"
     close = b"Connection: close\r\n"
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(good[k : k + 1000]), good[k : k + 1000]) for k in range(0, len(good), 1000))
     for name, data, want in (
@@ -416,7 +416,7 @@ def sockets(s):
         got = s.raw(data)
         if want not in got:
             return f"{name}: {got[:200]}"
-    got = s.raw(b"GET /v2/health/live HTTP/1.1\r\nHost: k\r\n\r\n" * 50 + post + b"Content-Length: %d\r\n\r\n" % len(good) + good + b"GET /v2 HTTP/1.1\r\nHost: k\r\n" + close + b"\r\n")
+    got = s.raw(b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50 + post + b"Content-Length: %d\r\n\r\n" % len(good) + good + b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n" + close + b"\r\n")
     if got.count(b"200 OK") != 52 or got.index(b'"live"') > got.index(b"outputs") or got.rindex(b"extensions") < got.index(b"outputs"):
         return f"of 52 requests in a row {got.count(b'200 OK')} are answered"
     with socket.create_connection((s.host, s.port), timeout=10) as c:  # asked before it is sent
@@ -628,7 +628,7 @@ def slow_clients(_):
                     pass
                 ends.append(time.time() - start)
 
-        post = b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: k\r\nContent-Length: 99\r\n\r\n"
+        post = b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
         threads = [threading.Thread(target=drip, args=(data,)) for data in (b"G" * 60, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20)]
         for t in threads:
             t.start()
@@ -649,11 +649,11 @@ def limits(_):
     """More than it takes: bodies, memory, time, requests that wait."""
     wait = {"inputs": [{"name": "n", "datatype": "INT64", "shape": [], "data": [10**9]}]}
     with Server("--max-body=1", "--memory=40", "--seconds=2", "--queue=2", KERAS, "slow.onnxtxt") as s:
-        got = s.raw(b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: k\r\nContent-Length: %d\r\n\r\n" % ((1 << 20) + 1))
+        got = s.raw(b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % ((1 << 20) + 1))
         if b"413" not in got.split(b"\r\n")[0]:
             return f"a large body: {got[:100]}"
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        got = s.raw(b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: k\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 20 + b"0\r\n\r\n")
+        got = s.raw(b"POST /v2/models/keras/infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 20 + b"0\r\n\r\n")
         if b"413" not in got.split(b"\r\n")[0]:
             return f"a large body in chunks: {got[:100]}"
         code, _, body = s.infer("keras", "[" + "[]," * 340000 + "[]]")  # fifty times as much when it is read
@@ -762,11 +762,27 @@ def fuzz(s):
             return f"{code} {answer} of {bytes(body[:200])}"
 
 
+def hosts(s):
+    """A page of the web whose name leads here is not answered; who names this machine is."""
+    for host, code in (
+        *((h, 200) for h in ("127.0.0.1", f"127.0.0.1:{s.port}", "localhost", "LocalHost:1", "[::1]:8000", "10.1.2.3")),
+        *((h, 403) for h in ("evil.example", "127.evil.example:80", "localhost.evil.example", "[evil]", "[::1", "a" * 300)),
+    ):
+        got = s.raw(f"GET /v2 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        if not got.startswith(f"HTTP/1.1 {code} ".encode()):
+            return f"Host {host[:40]}: {got[:60]}, must be {code}"
+    if not s.raw(b"GET /v2 HTTP/1.0\r\n\r\n").split(b"\r\n")[0].endswith(b" 200 OK"):
+        return "without a Host"
+    with Server(KERAS, "--host=0.0.0.0") as other:
+        got = other.raw(b"GET /v2 HTTP/1.1\r\nHost: models.example\r\nConnection: close\r\n\r\n")
+        return "" if got.startswith(b"HTTP/1.1 200 ") else f"on another --host: {got[:60]}"
+
+
 def main():
     """The server itself must end well, too: what a sanitizer finds is told there."""
     make_models()
     with Server(KERAS, *OTHERS) as s:
-        for test in (protocol, values, numbers, classes, wrong, sockets, same_bytes, together, apart, page, fuzz, many, slow_clients, limits, stop, starts):
+        for test in (protocol, values, numbers, classes, wrong, sockets, hosts, same_bytes, together, apart, page, fuzz, many, slow_clients, limits, stop, starts):
             if not options.only or test.__name__ in options.only:
                 attempt(test.__name__, test, s)
         attempt("metrics", lambda: "" if metrics(s)["kiln_memory_bytes", None] > 0 else "no memory")

@@ -1,4 +1,5 @@
 #include "serve/http.h"
+#include "serve/host.h"
 #include "serve/infer.h"
 #include "serve/routes.h"
 #include <errno.h>
@@ -127,6 +128,8 @@ static void check(struct request *r, const char *method, const char *path)
     const char *coding = header(r, "Content-Encoding");
     const size_t length = header_size(r, "Content-Length");
 
+    if (!host_may_ask(r->server->o->host, header(r, "Host")))
+        refuse(r, 403, "the Host of the request is not this machine: --host lets others ask");
     r->target = route_find(r->server, path);
     r->json = header_size(r, "Inference-Header-Content-Length");
     if (r->target.route == ROUTE_NONE)

@@ -262,8 +262,7 @@ static const struct initialiser_def table[] = {
     { { "truncated_normal", "normal, cut at two deviations", normal_options }, truncated_normal_around },
     { { "variance_scaling", "by the fan", scaling_options }, variance_scaling },
     { { "orthogonal", "a matrix with orthonormal columns or rows", gain_option }, orthogonal },
-    { { "unit_forget_bias", "1 for an LSTM's forget gate, the third of four, else 0", NULL },
-      unit_forget_bias },
+    { { "unit_forget_bias", "1 for an LSTM's forget gate, the third of four, else 0", NULL }, unit_forget_bias },
     { { "identity", "1 on the diagonal, else 0", gain_option }, identity },
 };
 

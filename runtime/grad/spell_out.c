@@ -194,13 +194,39 @@ static bool spell(struct graph *g, const struct spelling *s, struct node *n, con
     return true;
 }
 
-/* What no output needs has no types, and is not written. */
-static bool is_dead(const struct node *n, const struct program *known)
+static bool is_needed(const struct node *n, const bool *needed)
 {
     for (int k = 0; k < n->slots; k++)
+        if (n->out[k] && needed[n->out[k]->id])
+            return true;
+    return false;
+}
+
+/* By value id: what an output of the graph needs. */
+static bool *find_needed(const struct graph *g, struct arena *scratch, struct report *r)
+{
+    bool *needed = arena_array(scratch, g->value_count, sizeof *needed, r);
+
+    for (size_t k = 0; needed && k < g->output_count; k++)
+        needed[g->outputs[k]->id] = true;
+    for (size_t k = g->node_count; needed && k-- > 0;)
+        if (is_needed(g->nodes[k], needed))
+            for (int i = 0; i < g->nodes[k]->inputs + g->nodes[k]->captured; i++)
+                if (g->nodes[k]->in[i])
+                    needed[g->nodes[k]->in[i]->id] = true;
+    return needed;
+}
+
+/* What is written in other operators goes by types. */
+static bool has_types(const struct node *n, const struct program *known, const struct plan_context *c)
+{
+    char where[WHERE_TEXT];
+
+    for (int k = 0; k < n->slots; k++)
         if (n->out[k] && known->types[n->out[k]->id].rank != UNKNOWN)
-            return false;
-    return true;
+            return true;
+    return fail(c->report, KILN_UNSUPPORTED, node_where(node_origin(n), where),
+                "only running tells its sizes, without which it cannot be written in operators of the standard");
 }
 
 static void drop_node(struct node *n)
@@ -240,17 +266,18 @@ static bool spell_round(struct graph *g, const struct spelling *s, const struct 
     const size_t count = g->node_count;
     bool *goes = arena_array(scratch, count, sizeof *goes, c->report);
     size_t *from = arena_array(scratch, count + 1, sizeof *from, c->report);
+    const bool *needed = find_needed(g, scratch, c->report);
 
-    if (!goes || !from)
+    if (!goes || !from || !needed)
         return false;
     for (size_t k = 0; k < count; k++) {
         struct node *n = g->nodes[k];
 
         from[k] = g->node_count;
         goes[k] = is_spelled(s, n);
-        if (goes[k] && s->all && is_dead(n, known))
+        if (goes[k] && s->all && !is_needed(n, needed))
             drop_node(n);
-        else if (goes[k] && !spell(g, s, n, known, scratch, c))
+        else if (goes[k] && ((s->all && !has_types(n, known, c)) || !spell(g, s, n, known, scratch, c)))
             return false;
     }
     from[count] = g->node_count;

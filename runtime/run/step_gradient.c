@@ -87,7 +87,7 @@ static const struct found *find(struct step *s, struct sizes *sizes, bool seen)
         const int outer = sub->captures[k].outer->id, inner = sub->captures[k].inner->id;
 
         given[inner] = f->tensors[outer];
-        content[inner] = frame_knows(f, outer);
+        content[inner] = value_constant(sub->captures[k].outer); /* as make has it */
     }
     sizes_within(sizes, f->pool, seed_around(f));
     if (given && content)

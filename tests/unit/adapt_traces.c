@@ -824,6 +824,10 @@ END_TEST
 #define NORM "float[3] ga = {2,3,4}, float[3] be = {1,0,-1}, float e = {0.001}, float minus = {-0.5}"
 
 static const struct adapt_case others[] = {
+    /* an input that is left out, before what an Add has made */
+    { .text =
+          HEAD "g (float[N,2] x) => (float[N,2] y) <float a = {1}, float b = {2}> { u = Add (a, b) y = Clip (x, , u) }",
+      .found = "" },
     /* LayerNormalization, as it is written out */
     { .text = HEAD LAST(NORM) SQUARES "n = Div (d, r) p = Mul (n, ga) y = Add (p, be) }", .found = "" },
     { .text = HEAD LAST(NORM) SQUARES "i = Reciprocal (r) n = Mul (d, i) p = Mul (n, ga) y = Add (p, be) }",

@@ -28,6 +28,9 @@ enum { ROWS = 4, COLUMNS = 3, SIZE = ROWS * COLUMNS };
 
 /* d is the gradient of the sum of t by x. */
 static const char *const right[] = {
+    /* a shape from outside that planning tells, but not before it runs what is differentiated */
+    HEAD "{ s = Shape (x) m = Neg (x) u = Neg (m) q = Reshape (u, s) t = Mul (q, q)\n"
+         "d = ai.onnx.preview.training.Gradient <xs = [\"u\"], y = \"t\"> (u) }",
     /* a mask, and what is made of what it leaves */
     HEAD "{ " CHOSEN "t = Mul (v, v) " BY_X,
     HEAD
@@ -300,6 +303,26 @@ START_TEST(a_file_says_how_it_is_trained)
 END_TEST
 
 /* One program is kept for each number of samples, whatever its sizes are, and none is made again for sizes that are the same. */
+/* Dropout behind them is of Kiln's own operators, which are written by their types. */
+START_TEST(what_has_no_types_is_not_written)
+{
+    static const char text[] = NETWORK
+        " a = Gather <axis = 2> (x, first) m = Greater (a, zero) i = NonZero (m) at = Transpose (i)\n"
+        " v = GatherND (x, at) e = Dropout (v) z = MatMul (e, w1) s = Add (z, b1) p = ReduceSum <keepdims = 0> (s, "
+        "rows)\n"
+        " o = ReduceMean <axes = [1], keepdims = 0> (x) q = MatMul (o, w2) y = Mul (q, p) }";
+    const struct trainer_options o = { .threads = 1, TARGET(.loss = "mean_squared_error", .form = TARGETS_VALUES) };
+    struct trainer *t = trainer_for(text, &o);
+    struct report r = { 0 };
+
+    ck_assert(isfinite(step(t, 4, 1)));
+    ck_assert(!trainer_described(t, &r) && r.error.code == KILN_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(r.error.message, "only running tells its sizes"));
+    ck_assert_ptr_nonnull(strstr(r.error.where, "Dropout"));
+    trainer_free(t);
+}
+END_TEST
+
 START_TEST(programs_are_kept_as_long_as_sizes_stay)
 {
     const struct trainer_options o = { .threads = 1,
@@ -501,6 +524,7 @@ Suite *suite(void)
     add_tests(s, of_equal_ones_the_first_has_the_gradient, 3);
     add_test(s, masks_train_as_in_pytorch);
     add_test(s, a_file_says_how_it_is_trained);
+    add_test(s, what_has_no_types_is_not_written);
     add_test(s, programs_are_kept_as_long_as_sizes_stay);
     add_test(s, nothing_may_be_left);
     add_test(s, what_is_drawn_is_the_same_for_sizes_and_for_values);

@@ -38,7 +38,7 @@ static bool find(const struct search *s, const struct node *n, struct site *out)
 {
     struct factor_expression f, again;
     const struct node *add, *mul, *sub = NULL;
-    const struct value *weight, *bias = n->inputs > 2 ? n->in[2] : NULL;
+    const struct value *weight, *bias = n->inputs > 2 && n->in[1] ? n->in[2] : NULL; /* of any node */
 
     if (!bias || !(add = made_by(bias, &op_add)) || !(weight = plain_weight(s, n->in[1], &f)) || !f.gamma)
         return false;

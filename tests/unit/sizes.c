@@ -302,7 +302,6 @@ START_TEST(a_file_says_how_it_is_trained)
 }
 END_TEST
 
-/* One program is kept for each number of samples, whatever its sizes are, and none is made again for sizes that are the same. */
 /* Dropout behind them is of Kiln's own operators, which are written by their types. */
 START_TEST(what_has_no_types_is_not_written)
 {
@@ -323,6 +322,7 @@ START_TEST(what_has_no_types_is_not_written)
 }
 END_TEST
 
+/* One program is kept for each number of samples, whatever its sizes are, and none is made again for sizes that are the same. */
 START_TEST(programs_are_kept_as_long_as_sizes_stay)
 {
     const struct trainer_options o = { .threads = 1,

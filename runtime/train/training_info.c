@@ -428,6 +428,8 @@ bool training_info_initialize(struct training_info *t, struct report *r)
 
 bool training_info_step(struct training_info *t, const struct tensor *x, struct report *r)
 {
+    if (!t->updated)
+        return fail(r, KILN_BAD_MODEL, "training_info", "no update_binding says what a step changes");
     for (size_t k = 0; k < t->count; k++)
         if (!run_one(t, k, false, x, r)) {
             while (k-- > 0) /* nothing is assigned to twice in a step: the values before are all there */

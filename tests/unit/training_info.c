@@ -453,6 +453,16 @@ START_TEST(an_update_has_the_type_of_its_initializer)
 }
 END_TEST
 
+START_TEST(a_step_that_changes_nothing_is_none)
+{
+    static const struct info_text same = { "a () => (float[] w2) { w2 = Identity (w) }", NULL, NULL, NULL };
+    kiln_training *t = training(ALONE, 1, &same);
+
+    expect(kiln_training_step(t, NULL, &err), KILN_BAD_MODEL, "no update_binding says what a step changes");
+    kiln_training_free(t);
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
     kiln_model *m = model_of(LINE, 0, NULL);
@@ -617,6 +627,7 @@ Suite *suite(void)
     add_test(s, a_model_is_drawn_by_its_initialization);
     add_tests(s, a_training_that_cannot_be_is_refused, (int)(sizeof refused / sizeof *refused));
     add_test(s, an_update_has_the_type_of_its_initializer);
+    add_test(s, a_step_that_changes_nothing_is_none);
     add_test(s, wrong_arguments);
     add_test(s, epochs_are_trained);
     add_test(s, epochs_may_be_cut_or_stopped);

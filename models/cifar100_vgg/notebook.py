@@ -34,8 +34,7 @@ for name in ("relu_bn", "relu", "sigmoid_bn", "sigmoid")[: 1 if SHORT else 4]:
     loss, accuracy = kiln.Model(OUTPUT / f"cifar100_vgg.{name}.onnx").evaluate(x_test, y_test, batch_size=80, verbose=0)
     print(f"{name}, kept: test loss {loss:.4f}, accuracy {accuracy:.4f}")
 
-
-# %
+# %%
 def plot(histories, path):
     """Loss and accuracy by epoch."""
     try:

@@ -32,8 +32,7 @@ for name in ("bn_before", "bn_after"):
         print(name, part, dict(zip(("loss", "accuracy"), model.evaluate(x, y, batch_size=250, verbose=0))))
     model.save(OUTPUT / f"cifar10_convnet.{name}.onnx")
 
-
-# %
+# %%
 def plot(histories, path):
     """Loss and accuracy by epoch."""
     try:

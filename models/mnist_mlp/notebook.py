@@ -38,8 +38,7 @@ for name in ("leaky", "bn_after", "bn_before"):
 for name, role in model.weights.roles.items():
     print(f"{name:16} {model.weights[name].shape!s:12} {role}")
 
-
-# %
+# %%
 def plot(histories, path):
     """Loss and accuracy by epoch."""
     try:

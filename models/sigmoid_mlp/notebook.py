@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Three sigmoids in a row
 # The network with which Ioffe and Szegedy (2015) showed what BatchNormalization does. Pixels / 255, RMSprop, batches of 60; the output is logits. On
-# Fashion-MNIST, or on what KILN_DATA names: a folder with the four files of MNIST.
+# Fashion-MNIST, or on what KILN_DATA names: a folder with the four files of MNIST. Samples are drawn from all of them; `train` draws from a window of 100, as the
+# original, and writes TensorBoard's logs.
 
 # %%
 import os
@@ -15,7 +16,7 @@ OUTPUT = Path(os.environ.get("OUTPUT", "."))
 
 # %%
 data = "fashion-mnist" + (f":{os.environ['KILN_DATA']}" if "KILN_DATA" in os.environ else "")
-limit, epochs = (240, 1) if SHORT else (0, 20)
+limit, epochs = (240, 1) if SHORT else (0, 50)
 x_train, y_train = kiln.load_data(f"{data}:train", limit=limit)
 x_test, y_test = kiln.load_data(f"{data}:test", limit=limit)
 x_train, x_test = x_train.astype(np.float32) / 255, x_test.astype(np.float32) / 255
@@ -31,8 +32,7 @@ for name in ("plain", "bn", "batch_bn"):
     model.save(OUTPUT / f"sigmoid_mlp.{name}.onnx")
     print(f"{name}: dense1.weight has the deviation {model.weights['dense1.weight'].std():.3f}")
 
-
-# %
+# %%
 def plot(histories, path):
     """Loss and accuracy by epoch."""
     try:

@@ -192,6 +192,9 @@ def main():
     import export_training  # noqa: F401
 
     patterns = sys.argv[2:] or ["*"]
+    for p in patterns:
+        if not fnmatch.filter(CASES, p):
+            sys.exit(f"no case is called {p}")
     failed = passed = 0
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)

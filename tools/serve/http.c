@@ -129,7 +129,8 @@ static void check(struct request *r, const char *method, const char *path)
     const size_t length = header_size(r, "Content-Length");
 
     if (!host_may_ask(r->server->o->host, header(r, "Host")))
-        refuse(r, 403, "the Host of the request is not this machine: --host lets others ask");
+        refuse(r, 403,
+               "the Host of the request is not this machine: a proxy must send its own, and --host lets others ask");
     r->target = route_find(r->server, path);
     r->json = header_size(r, "Inference-Header-Content-Length");
     if (r->target.route == ROUTE_NONE)
